@@ -1,7 +1,7 @@
 """Checks of commands: why an order is not accepted, or not changed."""
 
 from strategy_runtime.errors import ApiError
-from strategy_runtime.protocol.enums import PositionMode, Side
+from strategy_runtime.protocol.enums import OrderType, PositionMode, Side
 from strategy_runtime.protocol.models import OrderChanges, OrderRequest
 from strategy_runtime.protocol.orders import (
     check_amount,
@@ -22,7 +22,7 @@ __all__ = ["Admission", "check_changes"]
 _OVER = "the backtest is over"
 _LEGS = ("stop_loss", "take_profit")
 # Looking up an enum member takes five times as long as a module name.
-_BUY, _END = Side.BUY, Phase.END
+_BUY, _END, _MARKET = Side.BUY, Phase.END, OrderType.MARKET
 
 
 class Admission:
@@ -95,9 +95,15 @@ class Admission:
             raise _rejected(
                 "INSUFFICIENT_FUNDS",
                 f"{in_digits(quantity)} {request.symbol} at {in_digits(price)}{charged} need more "
-                f"than the free margin of {in_digits(free)} {state.options.currency}",
+                f"than the free margin of {in_digits(free)} {state.options.currency}"
+                + ("; what is being closed frees margin once it has filled" * self._is_closing()),
                 "INSUFFICIENT_MARGIN",
             )
+
+    def _is_closing(self) -> bool:
+        """Whether a market order that reduces a position has still to fill."""
+        requests = (each.request for each in self._state.register.open_ones())
+        return any(each.reduce_only and each.order_type is _MARKET for each in requests)
 
     def check_market_is_open(self) -> None:
         """Check that orders can still be placed.

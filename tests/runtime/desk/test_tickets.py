@@ -64,6 +64,22 @@ async def test_where_only_the_fee_is_too_much_the_refusal_has_it() -> None:
     )
 
 
+async def test_a_refusal_says_that_a_sale_that_has_not_filled_pays_for_nothing_yet() -> None:
+    def rotate(strategy: Scripted, _: Candle) -> None:
+        strategy.buy(A, 5_000)
+        strategy.close(X)
+        strategy.buy(A, 5_000)
+
+    strategy = Scripted({0: lambda s, c: s.buy(X, 9_000), 2: rotate})
+    async with strategy.run_test() as pilot:
+        await pilot.candles_of({X: [10, 10], A: [10, 10]})
+    too_dear = "5000 S:A at 10 need more than the free margin of 10000 USD"
+    assert [str(each).partition("ORDER_REJECTED: ")[2] for each in strategy.refusals] == [
+        too_dear,
+        f"{too_dear}; what is being closed frees margin once it has filled",
+    ]
+
+
 async def test_a_refusal_has_its_numbers_in_digits() -> None:
     strategy = Scripted({0: lambda s, c: s.buy(X, 1e12), 1: lambda s, c: s.buy(X, 1e12)})
     async with strategy.run_test(cash=Decimal("1E-8")) as pilot:
