@@ -23,7 +23,7 @@ _OURS = "|".join(name for name in dir(Strategy) if isinstance(getattr(Strategy, 
 _CALL = re.compile(r"(?:Strategy|IndicatorMethods)\.(\w+)\(\) (?:takes|got|missing) ")
 _ARGUMENT = re.compile(r"Strategy\.(?:buy|sell)\(\) got an unexpected keyword argument '(\w+)'")
 
-_HINTS: tuple[tuple[type[Exception], str, str], ...] = (
+_HINTS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], ...] = (
     (
         TypeError,
         r"'decimal\.Decimal' and 'float'$|'float' and 'decimal\.Decimal'$",
@@ -31,10 +31,11 @@ _HINTS: tuple[tuple[type[Exception], str, str], ...] = (
         "write float(…) around the latter",
     ),
     (
-        TypeError,
-        "offset-naive and offset-aware",
-        "times are aware and in UTC: write datetime(2024, 1, 31, tzinfo=UTC), and self.now for the "
-        "present",
+        (TypeError, KeyError),
+        r"(offset|tz)-naive and (offset|tz)-aware|dtype=datetime64\[\w+\] and datetime"
+        r"|^datetime\.datetime\(.*utc\)$",
+        "times are aware and in UTC: write datetime(2024, 1, 31, tzinfo=UTC), self.now for the "
+        "present, and frame.tz_localize('UTC') where a frame of pandas has no zone",
     ),
     (
         Exception,

@@ -20,8 +20,8 @@ VALUE = (
 )
 FAMILY = "a family has one indicator for each symbol: write self.fast[candle.symbol]"
 AWARE = (
-    "times are aware and in UTC: write datetime(2024, 1, 31, tzinfo=UTC), and self.now for the "
-    "present"
+    "times are aware and in UTC: write datetime(2024, 1, 31, tzinfo=UTC), self.now for the "
+    "present, and frame.tz_localize('UTC') where a frame of pandas has no zone"
 )
 LOOP = "hooks run in an event loop: make this one an `async def`, and await the coroutine in it"
 LISTS = (
@@ -86,6 +86,7 @@ async def awaited(thing: Any) -> None:
         (lambda self, candle: self.position(A).is_flat(), NO_METHODS),
         (lambda self, candle: candle.timestamp > datetime(2024, 1, 1), AWARE),  # noqa: DTZ001
         (lambda self, candle: self.now - datetime(2024, 1, 1), AWARE),  # noqa: DTZ001
+        (lambda self, candle: {datetime(2024, 1, 2): 1}[candle.timestamp], AWARE),  # noqa: DTZ001
         (lambda self, candle: self.positions[A], LISTS),
         (lambda self, candle: self.history(A, 1)["close"], LISTS),
         (lambda self, candle: candle["close"], "fields are attributes: write candle.close"),
@@ -177,6 +178,20 @@ async def test_it_says_what_to_write_instead(act: Act, hint: str) -> None:
 )
 async def test_nothing_is_added_where_nothing_is_known(act: Act) -> None:
     assert await notes_of(act) == []
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda days, candle: days.loc[candle.timestamp],
+        lambda days, candle: days.loc[: candle.timestamp],
+        lambda days, candle: days[days.index < candle.timestamp],
+    ],
+)
+async def test_frames_of_pandas_need_a_zone(act: Act) -> None:
+    pandas = pytest.importorskip("pandas")
+    days = pandas.DataFrame({"up": [True]}, index=pandas.to_datetime(["2024-01-02 14:30"]))
+    assert await notes_of(lambda self, candle: act(days, candle)) == [AWARE]
 
 
 async def test_an_event_says_where_the_order_is() -> None:
