@@ -268,6 +268,27 @@ def test_a_timer_after_a_gap_orders_for_the_open_that_is_said(tmp_path: Path) ->
     assert fill.price == 9
 
 
+def test_only_the_starts_of_daily_bars_find_the_first_one_of_every_month() -> None:
+    class Monthly(Strategy):
+        def on_start(self) -> None:
+            self.firsts: list[datetime] = []
+            self.after_ends: list[datetime] = []
+            self.before: Candle | None = None
+
+        def on_candle(self, candle: Candle) -> None:
+            if self.before is not None:
+                if self.before.timestamp.month != candle.timestamp.month:
+                    self.firsts.append(candle.timestamp)
+                if self.before.end.month != candle.end.month:
+                    self.after_ends.append(candle.timestamp)
+            self.before = candle
+
+    monthly = Monthly()
+    backtest(monthly, PRICES, subscriptions="S:AAPL:candle")
+    assert max(each.day for each in monthly.firsts) <= 4
+    assert {each.day > 27 for each in monthly.after_ends} == {True, False}
+
+
 def shown_in_pieces() -> str:
     """Make a strategy from the fragments of docs/strategies.md that are not whole classes."""
     found = blocks("python", "docs/strategies.md")
@@ -275,7 +296,7 @@ def shown_in_pieces() -> str:
     parameter, *acts, timers = (indent(piece, "    ") for piece in pieces)
     return f"""
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
@@ -283,11 +304,13 @@ from strategy_runtime import Candle, Strategy, crossed_below
 
 
 class Shown(Strategy):
+    lookback: ClassVar[int] = 100
 {parameter}
     floor: Decimal = Decimal(90_000)
 
     def on_start(self) -> None:
         self.looks, self.evenings = 0, 0
+        self.averages: list[float] = []
         self.closes, self.bands = self.sma(1), self.bollinger(20, 2)
 {indent(timers, "    ")}
     def look(self) -> None:
@@ -299,6 +322,7 @@ class Shown(Strategy):
     def on_candle(self, candle: Candle) -> None:
         symbol, break_even = candle.symbol, candle.low
 {indent("".join(acts), "    ")}
+        self.averages.append(sum(closes) / len(closes))
 """
 
 
@@ -311,6 +335,7 @@ def test_the_pieces_that_are_shown_make_a_strategy() -> None:
     assert results.summary.fills > 0
     assert {leg.order_type for leg in legs} == {OrderType.LIMIT}
     assert strategy.looks > 100 * strategy.evenings > 0
+    assert len(strategy.averages) == results.summary.bars
 
 
 def test_the_type_checker_has_nothing_to_say_of_what_is_shown(tmp_path: Path) -> None:
@@ -511,6 +536,17 @@ async def test_a_fill_comes_to_the_hooks_in_the_order_that_is_said() -> None:
     async with Listens().run_test() as pilot:
         await pilot.candles("S:A", closes=[10, 10, 10])
     assert told == [(name, True) for name in re.findall(r"on_\w+", names)]
+
+
+def test_what_stands_here_for_names_of_other_engines_exists() -> None:
+    page = (ROOT / "docs/peers.md").read_text()
+    here = [row.split(" | ")[1] for row in re.findall(r"^\| `.* \|$", page, re.MULTILINE)]
+    of_strategies = {name for cell in here for name in re.findall(r"self\.(\w+)", cell)}
+    assert {"account", "buy", "close", "position", "target"} <= of_strategies
+    assert [name for name in of_strategies if not hasattr(Strategy, name)] == []
+    arguments = {name for cell in here for name in re.findall(r"`(\w+)=", cell)}
+    assert {"fee_rate", "stop_loss"} <= arguments
+    assert arguments <= {*signature(Strategy.buy).parameters, *ExchangeOptions.__struct_fields__}
 
 
 def test_every_argument_of_an_order_is_explained() -> None:
