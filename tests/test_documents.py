@@ -289,6 +289,22 @@ def test_only_the_starts_of_daily_bars_find_the_first_one_of_every_month() -> No
     assert {each.day > 27 for each in monthly.after_ends} == {True, False}
 
 
+def test_on_candle_gets_the_candles_of_both_timeframes_of_a_symbol() -> None:
+    class Both(Strategy):
+        def on_start(self) -> None:
+            self.timeframes: list[str] = []
+            self.of_weeks = self.sma(2, timeframe="1w")
+
+        def on_candle(self, candle: Candle) -> None:
+            self.timeframes.append(candle.timeframe)
+
+    both = Both()
+    data = read_data(PRICES, start="2012-01-09", end="2012-01-21")  # Martin Luther King Day
+    backtest(both, data, subscriptions="S:AAPL:candle_1d,S:AAPL:candle_1w")
+    assert both.timeframes == ["1d"] * 5 + ["1w"] + ["1d"] * 4 + ["1w"]
+    assert both.of_weeks["S:AAPL"].is_ready
+
+
 def shown_in_pieces() -> str:
     """Make a strategy from the fragments of docs/strategies.md that are not whole classes."""
     found = blocks("python", "docs/strategies.md")
