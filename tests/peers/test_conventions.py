@@ -109,6 +109,23 @@ def test_a_fraction_is_one_of_equity_and_not_of_what_is_left_or_can_be_borrowed(
         assert [fill.quantity for fill in fills] == [50, 50]
 
 
+def test_entries_of_one_position_are_one_trade(flat: Any) -> None:
+    def pyramid(strategy: Any, bars: int) -> None:
+        if bars in (2, 3):
+            strategy.buy(size=10)
+        elif bars == 4:
+            strategy.position.close()
+
+    def pyramid_here(strategy: Strategy, bars: int) -> None:
+        if bars in (2, 3):
+            strategy.buy("X", 10)
+        elif bars == 4:
+            strategy.close("X")
+
+    assert len(theirs(flat, pyramid)) == 2
+    assert len(ours(flat, pyramid_here).trips) == 1
+
+
 def test_a_spread_is_in_price_units_and_slippage_is_paid_at_the_exit_too(flat: Any) -> None:
     def trade(strategy: Any, bars: int) -> None:
         if bars == 2:
