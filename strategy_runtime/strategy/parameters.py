@@ -162,6 +162,7 @@ class Parameters:
         self._owner = owner.__name__
         self._by_name: dict[str, Parameter] = {}
         self._unannotated = _unannotated(owner, base)
+        _check_pairs(owner)
         for name, annotation in _annotated(owner, base):
             _check_name(owner, base, name)
             required = not hasattr(owner, name)
@@ -283,6 +284,22 @@ def _check_name(owner: type[Any], base: type[Any], name: str) -> None:
             f"{owner.__name__}.{name}: a parameter cannot have this name, since "
             f"{base.__name__}.{name} would be gone; choose another"
         )
+
+
+def _check_pairs(owner: type[Any]) -> None:
+    """Refuse pairs of names and values such as backtrader reads.
+
+    Raises:
+        ParameterError: Says what to write instead.
+    """
+    if any("params" in get_annotations(each) for each in owner.__mro__):
+        return
+    match getattr(owner, "params", None):
+        case ((str(name), value), *_):
+            raise ParameterError(
+                f"{owner.__name__}.params is not read; write an annotated attribute for each "
+                f"parameter, such as `{name}: {type(value).__name__} = {value!r}`"
+            )
 
 
 def _unannotated(owner: type[Any], base: type[Any]) -> dict[str, Any]:

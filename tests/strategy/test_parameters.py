@@ -187,6 +187,29 @@ def test_the_error_for_an_attribute_without_annotation_says_how_to_annotate_it(
     assert str(error.value) == message
 
 
+def test_pairs_as_in_backtrader_are_refused() -> None:
+    class Ported(Strategy):
+        params = (("period", 20), ("stake", 0.5))
+
+    class Paired(Strategy):
+        params: tuple[tuple[str, int], ...] = (("period", 20),)
+
+    class Shared(Strategy):
+        params: ClassVar = (("period", 20),)
+
+    class Named(Strategy):
+        params = {"period": 20}  # noqa: RUF012
+
+    with pytest.raises(ParameterError) as refused:
+        Ported()
+    assert str(refused.value) == (
+        "Ported.params is not read; write an annotated attribute for each parameter, such as "
+        "`period: int = 20`"
+    )
+    assert Paired().params == Shared().params == (("period", 20),)
+    assert Named().params == {"period": 20}
+
+
 def test_such_an_attribute_is_shown_with_the_value_that_the_class_has() -> None:
     with pytest.raises(ParameterError, match=r"^Barer\.fast is .*; write `fast: int = 4`$"):
         Barer.from_text({"fast": "5"}, {})
