@@ -4,7 +4,7 @@ Money is a decimal string, a share (`return`, `max_drawdown`) a number, a time R
 Fields are only added; if one changes its meaning, `schema` is raised.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -233,7 +233,11 @@ def summary_of(
         complete=outcome.complete,
         quit_reason=run.quit_reason,
         bankrupt=outcome.bankrupt,
-        warnings=[*outcome.warnings, *suspected_jumps(outcome, run.options.splits)],
+        warnings=[
+            *outcome.warnings,
+            *_unaffordable(outcome),
+            *suspected_jumps(outcome, run.options.splits),
+        ],
         rejected_orders=outcome.rejected_orders,
         refused_orders=run.refused_orders,
         hook_failures=run.hook_failures,
@@ -253,6 +257,16 @@ def _data(series: BarSeries) -> DataSummary:
         start=rfc3339(starts[0]),
         end=rfc3339(starts[-1] + series.step),
     )
+
+
+def _unaffordable(outcome: Outcome) -> Iterator[str]:
+    """A warning of entries that are missing: with all of the equity, those before a rise."""
+    if missing := outcome.unaffordable_orders:
+        yield (
+            f"lack of margin kept {missing:,} of {len(outcome.orders):,} orders "
+            "from filling, because the price had moved since they were sized, or others had filled "
+            "first; those that filled are no fair sample, so leave room, as in fraction=0.95"
+        )
 
 
 def _position(position: Position) -> PositionSummary:

@@ -119,6 +119,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
             during iteration, so later changes show.
         originals: Original requests of orders that were changed, by order id.
         rejected_orders: How many orders were accepted and then rejected.
+        unaffordable_orders: How many of them for lack of margin.
         positions: The open positions.
         start_equity: Starting cash.
         cash: Equity less the market value of the open positions.
@@ -147,6 +148,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     orders: Collection[Order]
     originals: Mapping[str, OrderRequest]
     rejected_orders: int
+    unaffordable_orders: int
     open_orders: list[Order]
     positions: list[Position]
     start_equity: Decimal

@@ -186,6 +186,28 @@ async def test_the_table_says_the_same_in_words() -> None:
     assert len({len(line) for line in lines[3:19]}) == 1, "the numbers do not stand in one column"
 
 
+async def test_entries_that_are_missing_for_lack_of_margin_are_warned_of() -> None:
+    strategy = Scripted(
+        {
+            0: lambda self, candle: self.buy("S:A", fraction=1),
+            1: lambda self, candle: self.buy("S:A", 1, limit=9),
+            2: lambda self, candle: self.buy("S:A", fraction=1),
+            3: lambda self, candle: self.close("S:A"),
+        }
+    )
+    facts = RunFacts(options=ExchangeOptions(), faults=[], wall_s=0.5, refused_orders=0)
+    async with strategy.run_test() as pilot:
+        rises = [[10, 10, 10, 10], [11, 11, 11, 11]]
+        await pilot.candles("S:A", bars=[*rises, [10, 10, 10, 10], [10, 10, 10, 10]])
+        found = results_of(pilot.exchange.outcome(), facts).summary
+    assert (found.rejected_orders, found.fills) == (1, 1)
+    assert found.warnings == [
+        "lack of margin kept 1 of 4 orders from filling, because the price had moved since they "
+        "were sized, or others had filled first; those that filled are no fair sample, so leave "
+        "room, as in fraction=0.95"
+    ]
+
+
 async def test_when_the_deepest_drawdown_was_is_told() -> None:
     strategy = Scripted({0: lambda self, candle: self.buy("S:A", 10)})
     facts = RunFacts(options=ExchangeOptions(), faults=[], wall_s=0.5, refused_orders=0)

@@ -15,7 +15,13 @@ from typing import TypedDict, Unpack
 
 from strategy_runtime.clock import ns_of, utc
 from strategy_runtime.errors import ApiError
-from strategy_runtime.protocol.enums import OrderStatus, OrderType, PositionMode, Side
+from strategy_runtime.protocol.enums import (
+    OrderStatus,
+    OrderType,
+    PositionMode,
+    RejectReason,
+    Side,
+)
 from strategy_runtime.protocol.models import (
     Account,
     Candle,
@@ -31,7 +37,7 @@ from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.ledger import Holding
 from strategy_runtime.simulator.market import Phase
 from strategy_runtime.simulator.options import ExchangeOptions
-from strategy_runtime.simulator.orders import KeptOrder, Snapshots
+from strategy_runtime.simulator.orders import KeptOrder, RestingOrder, Snapshots
 from strategy_runtime.simulator.outcome import Fill, Outcome
 from strategy_runtime.simulator.rollup import made_of_trades, rolled_up
 
@@ -360,6 +366,11 @@ class Answers:
             for symbol, bars in quoted.items()
             if state.instruments[symbol].series not in state.data
         ]
+        rejections = [
+            order.reject_reason
+            for order in orders
+            if isinstance(order, RestingOrder) and order.status is OrderStatus.REJECTED
+        ]
         return Outcome(
             fills=self.fills,
             adjustments=list(state.adjustments),
@@ -367,7 +378,8 @@ class Answers:
             originals={
                 order.id: order.original for order in orders if order.request is not order.original
             },
-            rejected_orders=sum(order.status is OrderStatus.REJECTED for order in orders),
+            rejected_orders=len(rejections),
+            unaffordable_orders=rejections.count(RejectReason.INSUFFICIENT_MARGIN),
             open_orders=[order.snapshot() for order in orders if not order.is_over],
             positions=self.positions(),
             start_equity=state.options.cash,
