@@ -1,6 +1,7 @@
 """One run of a strategy over data."""
 
 import asyncio
+import logging
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from strategy_runtime.report.results import Results, results_of
 from strategy_runtime.report.summary import RunFacts, as_written
 from strategy_runtime.runtime.delivery.dispatcher import overridden
 from strategy_runtime.runtime.delivery.failures import OnError
+from strategy_runtime.runtime.repetition import limit_repeated_lines
 from strategy_runtime.runtime.risk.limited import desk_for
 from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.runtime.rounding import Rounding
@@ -37,7 +39,10 @@ from strategy_runtime.suggestions import some_of
 
 __all__ = ["Backtest", "Conditions", "backtest", "conditions_of", "drive"]
 
+_log = logging.getLogger("strategy_runtime")
+
 _AT_EACH_BAR = "what it does at each bar goes into `def on_candle(self, candle)`"
+_ALL_LINES = 'logging.getLogger("strategy_runtime").setLevel("DEBUG") shows all of them'
 
 
 class Conditions(Struct, frozen=True, kw_only=True):
@@ -200,7 +205,8 @@ def backtest(
     if not isinstance(strategy, Strategy):
         raise TypeError(f"backtest() runs an object of your strategy, and no {_kind(strategy)}")
     run = Backtest(strategy, conditions_of(data, subscriptions, options), on_error=on_error)
-    drive(run)
+    with limit_repeated_lines(_log.warning, _ALL_LINES, lambda: run.runner.in_hand.get("time", "")):
+        drive(run)
     return run.results()
 
 

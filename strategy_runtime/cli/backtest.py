@@ -35,13 +35,13 @@ from strategy_runtime.cli.options import (
 )
 from strategy_runtime.cli.progress import replayed
 from strategy_runtime.cli.redaction import safe
-from strategy_runtime.cli.repetition import limit_repeated_lines
 from strategy_runtime.cli.settings import order_options, order_settings
 from strategy_runtime.cli.signals import STOP_WITHIN_S, Signals, stop_on_signals
 from strategy_runtime.cli.streams import Command
 from strategy_runtime.clock import rfc3339
 from strategy_runtime.errors import HookFailed
 from strategy_runtime.protocol.values import in_digits
+from strategy_runtime.runtime.repetition import limit_repeated_lines
 
 if TYPE_CHECKING:
     from strategy_runtime.backtesting.run import Backtest
@@ -182,7 +182,7 @@ def _replay(run: "Backtest") -> Signals:
 
     set_log_context(lambda: {"time": time} if (time := runner.in_hand.get("time")) else {})
     try:
-        with limit_repeated_lines():
+        with limit_repeated_lines(note, "LOG_LEVEL=debug has all of them."):
             signals = asyncio.run(replay())
     except HookFailed:
         note(f"Stopped after {exchange.outcome().bars:,} of {run.bars:,} bars; no results.")

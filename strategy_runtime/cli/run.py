@@ -15,12 +15,12 @@ from strategy_runtime.cli.errors import reported, users_code
 from strategy_runtime.cli.loading import class_of, parameters_from
 from strategy_runtime.cli.options import HELP_NAMES, NonEmptyPath, parameters_option, version_option
 from strategy_runtime.cli.redaction import hide, hide_in_environment
-from strategy_runtime.cli.repetition import limit_repeated_warnings
 from strategy_runtime.cli.settings import with_settings
 from strategy_runtime.cli.signals import STOP_WITHIN_S, stop_on_signals
 from strategy_runtime.cli.streams import Command
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.ids import token
+from strategy_runtime.runtime.repetition import limit_repeated_warnings
 from strategy_runtime.runtime.settings import (
     DEFAULT,
     Environment,

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import pickle
 import re
 import signal
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import traceback
 from collections import deque
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from copy import deepcopy
 from datetime import UTC, date, datetime, timedelta
 from decimal import getcontext, localcontext
@@ -285,6 +286,39 @@ def test_context_variables_are_those_of_the_caller_and_of_one_context_in_all_hoo
     assert VARIABLE.get() == "by the caller"
     assert strategy.seen[:2] == ["50", "by the caller"]
     assert set(strategy.seen[2:]) == {"by on_start"}
+
+
+@pytest.mark.parametrize("is_in_loop", [False, True])
+def test_twenty_refused_orders_are_told_with_their_times(
+    caplog: pytest.LogCaptureFixture, *, is_in_loop: bool
+) -> None:
+    class Stubborn(Strategy):
+        def on_candle(self, candle: Candle) -> None:
+            self.buy(candle.symbol, fraction=10)
+
+    def run() -> None:
+        backtest(Stubborn(), DEMO_PRICES, subscriptions="S:AAPL:candle")
+
+    async def in_loop() -> None:
+        run()
+
+    asyncio.run(in_loop()) if is_in_loop else run()
+    first, *others, left_out, advice = [each.getMessage() for each in caplog.records]
+    assert first.startswith("2008-01-03T00:00:00Z order refused: S:AAPL Stubborn-bt-1: ORDER_REJ")
+    assert len(others) == 19
+    assert left_out.startswith("1,239 more lines like this were left out: order refused: S:AAPL ")
+    assert advice == 'logging.getLogger("strategy_runtime").setLevel("DEBUG") shows all of them'
+
+
+def test_lines_of_another_run_are_left_as_they_are(caplog: pytest.LogCaptureFixture) -> None:
+    class Small(Strategy):
+        def on_start(self) -> None:
+            log = logging.getLogger("strategy_runtime")
+            for _ in range(30):
+                Context().run(log.warning, "of another")
+
+    backtest(Small(), DEMO_PRICES)
+    assert [each.getMessage() for each in caplog.records] == ["of another"] * 30
 
 
 def test_a_strategy_without_hooks_is_told_of(prices: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from strategy_runtime.cli import repetition
+from strategy_runtime.runtime import repetition
 from tests.cli.support import BUYER, call, started
 from tests.proxy.scripted import CONNECTED, ScriptedProxy, candle
 
