@@ -79,7 +79,7 @@ _ELSEWHERE: Mapping[str, str] = {
 
 _CALLED_ELSEWHERE: Mapping[str, str] = {
     **dict.fromkeys(("init", "initialize"), "on_start"),
-    **dict.fromkeys(("next", "handle_data"), "on_candle"),
+    **dict.fromkeys(("prenext", "next", "handle_data"), "on_candle"),
     "notify_order": "on_order",
     "notify_trade": "on_position",
 }

@@ -30,6 +30,7 @@ def test_names_of_other_engines_are_pointed_to_our_hooks() -> None:
     [
         ("init", "on_start"),
         ("initialize", "on_start"),
+        ("prenext", "on_candle"),
         ("next", "on_candle"),
         ("handle_data", "on_candle"),
         ("notify_order", "on_order"),
