@@ -147,12 +147,15 @@ def test_a_spread_is_in_price_units_and_slippage_is_paid_at_the_exit_too(flat: A
     assert (float(spread.entry_price), float(spread.exit_price)) == (100.005, 99.995)
 
 
-def test_signals_of_pandas_are_looked_up_as_is_shown(flat: Any) -> None:
+@pytest.mark.parametrize("zone", [None, "America/New_York"])
+def test_signals_of_pandas_are_looked_up_as_is_shown(flat: Any, zone: str | None) -> None:
     page = RESEARCH.read_text()
     (source,) = re.findall(r"^```python\n(.*?class Signals.*?)^signals = ", page, re.M | re.S)
     (expression,) = re.findall(r"take `(set\(entries.*?)`:", page)
     namespace: dict[str, Any] = {}
     exec(source[source.rindex("from collections.abc") :], namespace)  # noqa: S102
+    if zone is not None:
+        flat, expression = flat.tz_localize(zone), expression.replace('.tz_localize("UTC")', "")
     enter, leave = flat.index == "2024-01-02", flat.index == "2024-01-04"
     times = [
         eval(expression, {"entries": pandas.Series(each, index=flat.index)})  # noqa: S307
