@@ -138,8 +138,6 @@ def _run(
     with silenced(), Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), _undebugged():
         try:
             strategy = make(values)
-        except ConfigError:
-            raise
         except (Exception, SystemExit) as error:
             return None, f"{name} was not made: {_named(error)}"
         run = Backtest(strategy, conditions)

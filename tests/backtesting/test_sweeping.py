@@ -90,6 +90,19 @@ def test_sets_of_parameters_may_be_given_one_by_one() -> None:
     assert header == ["slow", "Return", "Drawdown", "Sharpe", "Trades"]
 
 
+def test_a_set_that_the_class_refuses_fails_alone() -> None:
+    class Ordered(SmaCross):
+        def __init__(self, **parameters: Any) -> None:
+            super().__init__(**parameters)
+            if self.fast >= self.slow:
+                raise ParameterError("fast must be below slow")
+
+    compared = sweep(Ordered, DATA, {"fast": (5, 30), "slow": 20}, processes=1)
+    (refused,) = compared.failed
+    assert (refused.parameters["fast"], len(compared.trials)) == (30, 2)
+    assert refused.failure == "Ordered was not made: ParameterError: fast must be below slow"
+
+
 def test_runs_that_fail_are_told_and_nothing_is_printed(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
