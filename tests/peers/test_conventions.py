@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from strategy_runtime import Candle, Strategy
-from strategy_runtime.backtesting import Results, backtest
+from strategy_runtime.backtesting import Results, backtest, read_data
 
 warnings.simplefilter("ignore")
 backtesting: Any = pytest.importorskip("backtesting", reason="backtesting.py is not installed")
@@ -107,6 +107,24 @@ def test_a_fraction_is_one_of_equity_and_not_of_what_is_left_or_can_be_borrowed(
     for leverage in (1, 2):
         fills = ours(flat, buy_twice_here, leverage=leverage).outcome.fills
         assert [fill.quantity for fill in fills] == [50, 50]
+
+
+def test_adjusted_closes_are_not_read(tmp_path: Path) -> None:
+    prices = tmp_path / "X.csv"
+    rows = "2024-01-02,100,110,90,100,50,7\n2024-01-03,100,110,90,100,50,7\n"
+    prices.write_text("Date,Open,High,Low,Close,Adj Close,Volume\n" + rows)
+    seen: list[float] = []
+
+    class Trader(backtrader.Strategy):  # type: ignore[misc]
+        def next(self) -> None:
+            seen.append(self.data.close[0])
+
+    cerebro = backtrader.Cerebro(stdstats=False)
+    cerebro.adddata(backtrader.feeds.YahooFinanceCSVData(dataname=str(prices)))
+    cerebro.addstrategy(Trader)
+    cerebro.run()
+    assert seen == [50, 50]
+    assert [*read_data(prices).series[0].closes] == [100, 100]
 
 
 def test_entries_of_one_position_are_one_trade(flat: Any) -> None:
