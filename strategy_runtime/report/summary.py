@@ -6,7 +6,7 @@ Fields are only added; if one changes its meaning, `schema` is raised.
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
@@ -177,6 +177,14 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
     def to_json(self) -> str:
         """Return the document, indented, with a final line feed."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2).decode() + "\n"
+
+    if not TYPE_CHECKING:  # or type checkers would accept every name
+
+        def __getattr__(self, name: str) -> Any:
+            """Say where the figures are by which runs are compared."""
+            is_figure = name in Performance.__struct_fields__
+            hint = f"; it is summary.performance.{name}" if is_figure else ""
+            raise AttributeError(f"a summary has no {name!r}{hint}")
 
 
 def as_written(parameters: Mapping[str, Any]) -> dict[str, Any]:

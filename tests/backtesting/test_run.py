@@ -208,6 +208,17 @@ def test_results_point_to_what_other_engines_have_as_attributes(
     assert str(caught.value) == f"results have no {name!r}{said}"
 
 
+@pytest.mark.parametrize(
+    ("name", "said"), [("sharpe", "; it is summary.performance.sharpe"), ("nonsense", "")]
+)
+def test_a_summary_points_to_its_figures(prices: Path, name: str, said: str) -> None:
+    summary = backtest(Buyer(), prices).summary
+    with pytest.raises(AttributeError) as caught:
+        getattr(summary, name)
+    assert str(caught.value) == f"a summary has no {name!r}{said}"
+    assert elsewhere(summary) == deepcopy(summary) == summary
+
+
 def test_the_path_of_equity_ends_where_the_account_does_also_amid_a_bar(tmp_path: Path) -> None:
     bars = {"A": [(minute, 10) for minute in range(10)], "B": [(0, 10), (5, 12), (10, 12)]}
     for name, rows in bars.items():
