@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,12 @@ def test_a_fraction_is_one_of_equity_and_not_of_what_is_left_or_can_be_borrowed(
     for leverage in (1, 2):
         fills = ours(flat, buy_twice_here, leverage=leverage).outcome.fills
         assert [fill.quantity for fill in fills] == [50, 50]
+
+
+def test_the_cash_of_the_others_is_a_tenth_of_ours(flat: Any) -> None:
+    default = signature(backtesting.Backtest).parameters["cash"].default
+    assert default == backtrader.Cerebro().broker.getcash() == 10_000
+    assert backtest(Strategy(), {"X": flat}).summary.start_equity == "100000"
 
 
 def test_adjusted_closes_are_not_read(tmp_path: Path) -> None:
