@@ -64,6 +64,12 @@ _HINTS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], ..
         "position in a symbol, and candle.close a field of a candle",
     ),
     (
+        (TypeError, AttributeError),
+        r"'Candle' and '|and 'Candle'$|^'list' object has no attribute '(?i:open|high|low|close)'",
+        "self.history(symbol, n) is a list of candles: take their numbers, as in [each.close for "
+        "each in self.history(symbol, 20)]",
+    ),
+    (
         TypeError,
         r"'(Candle|Quote|Order|Trade)' object is not subscriptable",
         "fields are attributes: write candle.close",

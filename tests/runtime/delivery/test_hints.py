@@ -28,6 +28,10 @@ LISTS = (
     "self.positions and self.history(symbol, n) are lists: self.position(symbol) is the position "
     "in a symbol, and candle.close a field of a candle"
 )
+NUMBERS = (
+    "self.history(symbol, n) is a list of candles: take their numbers, as in [each.close for each "
+    "in self.history(symbol, 20)]"
+)
 BUY_AND_SELL = "here it is self.buy(…) and self.sell(…)"
 BUY_TAKES = (
     "buy() takes symbol, quantity; by name limit, stop, trailing, trailing_percent, fraction, "
@@ -89,6 +93,9 @@ async def awaited(thing: Any) -> None:
         (lambda self, candle: {datetime(2024, 1, 2): 1}[candle.timestamp], AWARE),  # noqa: DTZ001
         (lambda self, candle: self.positions[A], LISTS),
         (lambda self, candle: self.history(A, 1)["close"], LISTS),
+        (lambda self, candle: self.history(A, 1).Close, NUMBERS),
+        (lambda self, candle: sum(self.history(A, 1)), NUMBERS),
+        (lambda self, candle: self.history(A, 1)[0] / 2, NUMBERS),
         (lambda self, candle: candle["close"], "fields are attributes: write candle.close"),
         (lambda self, candle: candle.Close, "did you mean 'close'?"),
         (lambda self, candle: self.buy(A, 1).status, "it is .order.status"),
