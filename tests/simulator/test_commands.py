@@ -14,6 +14,8 @@ from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.enums import OrderEventKind, PositionMode, TrailingType
 from strategy_runtime.protocol.models import OrderChanges, OrderRequest
 from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.orders import RestingOrder
+from tests.asked import ASKED, EVERYTHING
 from tests.simulator.support import MANY, A, B, limit, market, next_candle, next_phase, order
 from tests.work import steps_of
 
@@ -59,6 +61,12 @@ def refused(exchange: Exchange, command: Command) -> ApiError:
         command(exchange)
     assert image(exchange) == before
     return refusal.value
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_an_accepted_order_is_what_was_asked_for(name: str) -> None:
+    order = RestingOrder.of(EVERYTHING, sequence=1, now_ns=0).snapshot()
+    assert getattr(order, name) == getattr(EVERYTHING, name)
 
 
 # Any command.

@@ -74,6 +74,7 @@ def pending(request: OrderRequest, client_order_id: str) -> Order:
         take_profit=request.take_profit,
         trailing_distance=request.trailing_distance,
         trailing_type=request.trailing_type,
+        position_id=request.position_id,
         reduce_only=request.reduce_only,
         post_only=request.post_only,
         oco_group_id=request.oco_group_id,
