@@ -13,7 +13,7 @@ from math import ceil, floor, isnan
 from pathlib import Path
 from textwrap import indent
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -22,8 +22,10 @@ import strategy_runtime
 from strategy_runtime import (
     Account,
     AccountEvent,
+    BacktestComplete,
     Candle,
     ConnectionEvent,
+    Event,
     FinancingEvent,
     Line,
     Order,
@@ -38,6 +40,7 @@ from strategy_runtime import (
     StalenessEvent,
     Strategy,
     Trade,
+    TradeEvent,
     UnknownEvent,
 )
 from strategy_runtime.backtesting import backtest, read_data, write_results
@@ -46,7 +49,7 @@ from strategy_runtime.demo import strategy as demo
 from strategy_runtime.demo.strategy import SmaCross
 from strategy_runtime.protocol.codec import FrameDecoder
 from strategy_runtime.protocol.commands import EventAck
-from strategy_runtime.protocol.events import CandleFrame, QuoteFrame, TradeEvent
+from strategy_runtime.protocol.events import CandleFrame, QuoteFrame
 from strategy_runtime.protocol.models import OrderChanges, OrderHandle, OrderRequest
 from strategy_runtime.protocol.orders import validate_order_request
 from strategy_runtime.protocol.rest import decode_body, parse_order_request
@@ -62,6 +65,7 @@ from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.server import ProxyServer
+from strategy_runtime.strategy.hooks import HOOKS
 from tests.cli.support import call, finished
 from tests.proxy.tapped import TappedNetwork
 from tests.simulator.server.stream_client import MINUTE, START
@@ -511,6 +515,19 @@ HOOKS_ARE_GIVEN = {
     "event of on_financing": FinancingEvent,
     "event of on_unknown": UnknownEvent,
 }
+
+
+def test_every_hook_is_listed_with_its_arguments() -> None:
+    text = (ROOT / "docs/strategies.md").read_text()
+    (table,) = re.findall(r"^\| hook \| called \|\n(.*?)\n\n", text, re.MULTILINE | re.DOTALL)
+    listed = dict(re.findall(r"`(on_\w+)\((\w*)\)`", table))
+    assert listed == {name: ", ".join(given) for name, given in HOOKS.items()}, "docs/strategies.md"
+
+
+def test_what_every_event_has_is_said() -> None:
+    others = {TradeEvent, BacktestComplete}  # a hook is given the trade itself; the end has nothing
+    missing = {*get_args(Event)} - {*HOOKS_ARE_GIVEN.values()} - others
+    assert not missing, "say in docs/strategies.md, What hooks are given, and in HOOKS_ARE_GIVEN"
 
 
 @pytest.mark.parametrize("argument", HOOKS_ARE_GIVEN)

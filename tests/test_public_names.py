@@ -1,6 +1,7 @@
 """The list of public names: adding or removing one is a decision, not an accident."""
 
 import re
+from typing import get_args
 
 import strategy_runtime
 from strategy_runtime import errors
@@ -19,6 +20,10 @@ crossed_above crossed_below
 
 def test_the_public_names_are_these() -> None:
     assert list(strategy_runtime.__all__) == PUBLIC
+
+
+def test_every_event_can_be_imported_to_annotate_a_hook() -> None:
+    assert {event.__name__ for event in get_args(strategy_runtime.Event)} <= {*PUBLIC}
 
 
 def test_the_printed_tree_of_errors_is_the_one_there_is() -> None:

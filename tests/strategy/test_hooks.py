@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator, Iterator
 from functools import cache, partial
 from inspect import signature
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import pytest
 
-from strategy_runtime import Candle, ConnectionEvent, OrderRejected, Strategy
-from strategy_runtime.strategy.hooks import HOOKS
+from strategy_runtime import Candle, ConnectionEvent, Event, OrderRejected, Strategy
+from strategy_runtime.strategy.hooks import EVENT_HOOKS, HOOKS
 
 
 def test_a_misspelt_hook_is_refused_when_the_class_is_defined() -> None:
@@ -245,6 +245,11 @@ async def test_the_hook_of_timers_may_be_set_in_the_constructor() -> None:
     async with strategy.run_test() as pilot:
         await pilot.candles("S:X", closes=[10, 10])
     assert strategy.ticks == 2
+
+
+def test_every_event_has_a_hook() -> None:
+    without = {event.__name__ for event in {*get_args(Event)} - EVENT_HOOKS.keys()}
+    assert not without, "give them a hook in EVENT_HOOKS: without one, they end every run"
 
 
 def test_every_hook_exists_on_the_base_class_with_a_docstring() -> None:

@@ -4,7 +4,7 @@ import json
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import aiohttp
 import pytest
@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import fields
 
 from strategy_runtime.errors import FrameError
+from strategy_runtime.protocol.events import ServerFrame
 from strategy_runtime.protocol.models import Account, Candle, Order, Position, Quote, Trade
 from strategy_runtime.protocol.server_codec import carries_id, decode_client_frame
 from strategy_runtime.simulator.data.series import BarSeries
@@ -120,6 +121,11 @@ def test_every_message_the_page_names_is_described_and_no_other() -> None:
     (named,) = re.findall(r"with a `type`: (.*?)\.\s+The", page, re.DOTALL)
     described = {str(struct.__struct_config__.tag) for struct in SENT}
     assert described == {*re.findall(r"`(\w+)`", named), "pong"}
+
+
+def test_every_frame_that_a_strategy_reads_is_described() -> None:
+    missing = {kind.__name__ for kind in {*get_args(ServerFrame)} - {*SENT}}
+    assert not missing, "add them to SENT, or to NEVER_SENT if strategy-proxy never sends them"
 
 
 def test_descriptions_are_whole_sentences() -> None:
