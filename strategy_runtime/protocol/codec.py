@@ -2,7 +2,8 @@
 
 Decoding has two tiers. The fast one is a typed decoder straight into the structs; it accepts only
 frames written exactly as a current proxy writes them. All others go to `tolerant`, which also
-reports what is odd about them. If both tiers accept a frame, they agree on it.
+reports what is odd about them. If both tiers accept a frame, they agree on it, except on the
+`timestamp` of a `CandleFrame`, which nothing reads: the fast tier does not check it.
 """
 
 from collections.abc import Callable
