@@ -56,8 +56,8 @@ from strategy_runtime.protocol.rest import decode_body, parse_order_request
 from strategy_runtime.protocol.server_codec import decode_client_frame
 from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.runtime.desk.refusals import FATE_UNKNOWN, NOT_ANSWERED
-from strategy_runtime.runtime.risk.limits import RISK_LIMIT
-from strategy_runtime.runtime.rounding import LOT_SIZE
+from strategy_runtime.runtime.risk.limits import RISK_LIMIT, Limits
+from strategy_runtime.runtime.rounding import LOT_SIZE, Rounding
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.runtime.settings import SETTINGS
 from strategy_runtime.simulator.data.faults import FaultKind, FaultSummary
@@ -417,6 +417,28 @@ def test_the_page_of_the_commands_and_the_help_say_the_same_of_timeframe() -> No
     meaning = "the " + setting.help[0].lower() + setting.help[1:].removesuffix(".")
     row = f"| `TIMEFRAME` | {meaning} | `{setting.default}` |"
     assert row in (ROOT / "docs" / "commands.md").read_text().splitlines()
+
+
+@pytest.mark.parametrize("kind", [Limits, Rounding])
+def test_every_limit_and_step_is_listed_and_offered_to_new_projects(kind: type[Any]) -> None:
+    page = (ROOT / "docs/commands.md").read_text()
+    rows = re.findall(r"^\| `(--[\w-]+ [A-Z]+)` \| `(\w+)` \| \w", page, re.MULTILINE)
+    example = (ROOT / "templates/project/.env.example.jinja").read_text()
+    settings = {setting.name: setting for setting in SETTINGS}
+    for name in kind.__struct_fields__:
+        assert name in settings, "strategy_runtime/runtime/settings/table.py"
+        setting = settings[name]
+        option, variable = f"{setting.flag} {setting.metavar}", setting.variables[0]
+        assert (option, variable) in rows, "docs/commands.md"
+        assert f"\n#{variable}=" in example, ".env.example of the template"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_variables_that_are_named_are_settings(document: Path) -> None:
+    known = {variable for setting in SETTINGS for variable in setting.variables}
+    named = set(re.findall(r"\b(?:OPS|PROXY|STRATEGY)_[A-Z_]*[A-Z]\b", document.read_text()))
+    misspelt = {"STRATEGY_MAX_DAILY_LOS"}  # as an example of what is refused
+    assert {name.removesuffix("_FILE") for name in named} - misspelt <= known
 
 
 def test_the_readme_has_the_speeds_of_the_last_results() -> None:

@@ -47,6 +47,19 @@ def test_without_limits_the_desk_is_the_ordinary_one() -> None:
 # Refusals
 
 
+@pytest.mark.parametrize("limit", Limits.__struct_fields__)
+async def test_every_limit_refuses_orders(limit: str) -> None:
+    def buy_twice(strategy: Scripted, candle: Candle) -> None:
+        for _ in range(2):
+            strategy.buy(X, 1)
+
+    strategy = Scripted({0: buy_twice, 2: buy_twice})
+    async with strategy.run_test(**{limit: 1}) as pilot:
+        await pilot.candles(X, closes=[10, 10, 5, 5])
+    refusals = [each for each in strategy.refusals if isinstance(each, OrderRejected)]
+    assert {each.details["limit"] for each in refusals} == {limit}
+
+
 async def test_a_refused_order_is_told_like_any_and_never_sent() -> None:
     strategy = Scripted({0: lambda self, candle: self.buy(X, 11)})
     async with strategy.run_test(max_order_notional=100) as pilot:
