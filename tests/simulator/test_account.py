@@ -5,10 +5,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import fields
 
 from strategy_runtime import (
     AccountEvent,
@@ -796,3 +798,16 @@ async def test_a_suspected_split_can_be_refused() -> None:
 def test_options_that_make_no_sense(options: dict[str, Decimal], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         ExchangeOptions(**options)  # type: ignore[arg-type]
+
+
+AMOUNTS = [
+    option.name
+    for option in fields(ExchangeOptions)
+    if Decimal in (option.type, *get_args(option.type))
+]
+
+
+@pytest.mark.parametrize("name", AMOUNTS)
+def test_no_amount_may_be_far_below_zero(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{name} must "):
+        ExchangeOptions(**{name: Decimal(-1)})  # type: ignore[arg-type]
