@@ -66,6 +66,7 @@ from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.server import ProxyServer
 from strategy_runtime.strategy.hooks import HOOKS
+from strategy_runtime.strategy.indicator_methods import IndicatorMethods
 from tests.cli.support import call, finished
 from tests.proxy.tapped import TappedNetwork
 from tests.simulator.server.stream_client import MINUTE, START
@@ -515,12 +516,15 @@ def test_no_two_fill_rules_share_a_test() -> None:
 def test_the_indicators_that_are_listed_can_be_made_and_have_the_lines_that_are_named() -> None:
     row = re.compile(r"^\| (`self\.\w+\(.*) \| [^;|]+(?:; (.*) )?\|$", re.MULTILINE)
     listed = row.findall((ROOT / "docs/strategies.md").read_text())
-    assert len(listed) > 5
+    made = set()
     for calls, lines in listed:
         for name, arguments in re.findall(r"`self\.(\w+)\(([^)]*)\)`", calls):
+            made.add(name)
             family = getattr(Strategy(), name)(*ast.literal_eval(f"({arguments},)"))
             for line in re.findall(r"`(\w+)`", lines):
                 assert isinstance(getattr(family["S:X"], line), Line), (name, line)
+    methods = {name for name in vars(IndicatorMethods) if not name.startswith("_")}
+    assert made == methods - {"indicator"}, "docs/strategies.md, Indicators"
 
 
 HOOKS_ARE_GIVEN = {

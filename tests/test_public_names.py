@@ -4,7 +4,7 @@ import re
 from typing import get_args
 
 import strategy_runtime
-from strategy_runtime import errors
+from strategy_runtime import errors, indicators
 
 PUBLIC = """
 Account AccountEvent AccountEventKind AccountView Atr BacktestComplete BollingerBands Candle
@@ -24,6 +24,11 @@ def test_the_public_names_are_these() -> None:
 
 def test_every_event_can_be_imported_to_annotate_a_hook() -> None:
     assert {event.__name__ for event in get_args(strategy_runtime.Event)} <= {*PUBLIC}
+
+
+def test_every_indicator_can_be_imported_to_annotate_a_family() -> None:
+    of_the_runtime = {"Indicators"}
+    assert {*indicators.__all__} - of_the_runtime <= {*PUBLIC}
 
 
 def test_the_printed_tree_of_errors_is_the_one_there_is() -> None:

@@ -6,7 +6,8 @@ from contextlib import suppress
 from inspect import Parameter, signature
 from typing import Any
 
-from strategy_runtime.indicators import Indicator
+from strategy_runtime import indicators
+from strategy_runtime.indicators import Indicator, Line
 from strategy_runtime.protocol.models import Candle, Order
 from strategy_runtime.runtime.tracebacks import message_of
 from strategy_runtime.strategy import AccountView, NetPosition, Strategy, Ticket
@@ -19,6 +20,11 @@ _PARTS = ("order", "position", "trade", "account")
 """Attributes of an object that may have the missing attribute."""
 
 _OURS = "|".join(name for name in dir(Strategy) if isinstance(getattr(Strategy, name), property))
+_INDICATORS = "|".join(
+    name
+    for name, each in vars(indicators).items()
+    if isinstance(each, type) and issubclass(each, Line)
+)
 
 _CALL = re.compile(r"(?:Strategy|IndicatorMethods)\.(\w+)\(\) (?:takes|got|missing) ")
 _ARGUMENT = re.compile(r"Strategy\.(?:buy|sell)\(\) got an unexpected keyword argument '(\w+)'")
@@ -44,7 +50,7 @@ _HINTS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], ..
     ),
     (
         TypeError,
-        r"'(Sma|Ema|Rsi|Macd|BollingerBands|Atr|Highest|Lowest|Line)'",
+        rf"'({_INDICATORS})'",
         "the number of an indicator is its value, and the one before is previous: write "
         "self.fast[candle.symbol].value",
     ),

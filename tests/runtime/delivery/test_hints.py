@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from strategy_runtime import Candle, HookFailed, OrderEvent, Strategy
+from strategy_runtime import Candle, HookFailed, OrderEvent, Strategy, indicators
+from strategy_runtime.runtime.delivery.hints import hint_for
 
 A = "S:A"
 NO_METHODS = (
@@ -170,6 +171,14 @@ async def awaited(thing: Any) -> None:
 )
 async def test_it_says_what_to_write_instead(act: Act, hint: str) -> None:
     assert await notes_of(act) == [hint]
+
+
+@pytest.mark.parametrize("name", indicators.__all__)
+def test_no_indicator_is_taken_for_a_number_without_a_hint(name: str) -> None:
+    thing = getattr(indicators, name)
+    is_line = isinstance(thing, type) and issubclass(thing, indicators.Line)
+    error = TypeError(f"unsupported operand type(s) for *: '{name}' and 'float'")
+    assert hint_for(error) == (VALUE if is_line else "")
 
 
 @pytest.mark.parametrize(
