@@ -47,6 +47,7 @@ from strategy_runtime.backtesting import backtest, read_data, write_results
 from strategy_runtime.demo import PRICES
 from strategy_runtime.demo import strategy as demo
 from strategy_runtime.demo.strategy import SmaCross
+from strategy_runtime.errors import DataError
 from strategy_runtime.protocol.codec import FrameDecoder
 from strategy_runtime.protocol.commands import EventAck
 from strategy_runtime.protocol.events import CandleFrame, QuoteFrame
@@ -61,6 +62,7 @@ from strategy_runtime.runtime.rounding import LOT_SIZE, Rounding
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.runtime.settings import SETTINGS
 from strategy_runtime.simulator.data.faults import FaultKind, FaultSummary
+from strategy_runtime.simulator.data.files import files_of
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
@@ -621,6 +623,16 @@ def test_the_codes_of_refusals_are_those_of_the_runtime() -> None:
     said = set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE))
     given = re.findall(r'ApiError\(\s*0,\s*"(\w+)"', code)
     assert said == {*given, RISK_LIMIT, LOT_SIZE, FATE_UNKNOWN, NOT_ANSWERED}
+
+
+def test_the_endings_of_data_files_are_those_that_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "X.xlsx").touch()
+    with pytest.raises(DataError) as refusal:
+        files_of([tmp_path / "X.xlsx"])
+    read = re.findall(r"\.[a-z]\w+", str(refusal.value).partition(", which are ")[2])
+    text = (ROOT / "docs/commands.md").read_text()
+    said = text[text.index("## Data files") : text.index("Save other files")]
+    assert set(re.findall(r"`(\.\w+)`", said)) == {*read}
 
 
 def rows_below(heading: str) -> dict[str, str]:

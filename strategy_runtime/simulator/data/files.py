@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 from strategy_runtime.errors import DataError, reason_of
@@ -11,24 +12,26 @@ from strategy_runtime.suggestions import did_you_mean
 
 __all__ = ["FEATHER", "PARQUET", "RECORDING", "ending_of", "files_of"]
 
-_PACKED = ("", ".gz", ".zst", ".xz", ".bz2", ".zip")
+_COMPRESSED = (".gz", ".zst", ".xz", ".bz2", ".zip")
+_CSV = (".csv", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
 FEATHER = (".feather", ".arrow")
-RECORDING = tuple(".jsonl" + packed for packed in _PACKED)
-_NOTES = tuple(".txt" + packed for packed in _PACKED)
+_RECORDING = ".jsonl"
+
+
+def _packed(ending: str) -> tuple[str, ...]:
+    """Return an ending of texts, alone and before each ending of compressed files."""
+    return tuple(ending + packed for packed in ("", *_COMPRESSED))
+
+
+RECORDING = _packed(_RECORDING)
+_NOTES = _packed(".txt")
 """A text file may hold data or notes about them: in a folder it is read only if there is nothing
 else."""
-_ENDINGS = (
-    *(kind + packed for kind in (".csv", ".tsv") for packed in _PACKED),
-    *PARQUET,
-    *FEATHER,
-    *RECORDING,
-    *_NOTES,
-    ".zip",
-)
+_ENDINGS = (*chain(*map(_packed, _CSV)), *PARQUET, *FEATHER, *RECORDING, ".zip")
 _SHOWN = (
-    "CSV (.csv, .tsv, .txt), Parquet (.parquet, .pq), Feather (.feather, .arrow) or a recording "
-    f"(.jsonl); a text may be packed ({', '.join(_PACKED[1:])})"
+    f"CSV ({', '.join(_CSV)}), Parquet ({', '.join(PARQUET)}), Feather ({', '.join(FEATHER)}) or a "
+    f"recording ({_RECORDING}); a text may be packed ({', '.join(_COMPRESSED)})"
 )
 
 
