@@ -195,7 +195,7 @@ def _replay(run: "Backtest") -> Signals:
 
 
 def _compare(first: "list[Fill]", second: "list[Fill]") -> None:
-    from strategy_runtime.report.fills import fill_hash
+    from strategy_runtime.report.fill_hash import fill_hash
 
     one, other = fill_hash(first), fill_hash(second)
     if one == other:

@@ -82,8 +82,8 @@ class Destinations:
             click.echo(results.summary.to_json().encode(), nl=False)
 
     def _write(self, results: "Results") -> list[Path]:
+        from strategy_runtime.report.csv_tables import fills_csv
         from strategy_runtime.report.files import write_atomically, write_results
-        from strategy_runtime.report.fills import fills_csv
 
         written = []
         if self._out is not None and (self._asked or results.summary.complete):

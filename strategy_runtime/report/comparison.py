@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from strategy_runtime.report.cells import rjust, width_of
-from strategy_runtime.report.fills import csv_of
+from strategy_runtime.report.csv_tables import csv_of
 from strategy_runtime.report.performance import Performance
 from strategy_runtime.report.summary import SCHEMA, Summary, as_written
 from strategy_runtime.report.table import heading, number_of, ratio, share

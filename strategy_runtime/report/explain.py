@@ -9,7 +9,7 @@ from strategy_runtime.errors import ConfigError
 from strategy_runtime.protocol.enums import OrderStatus, OrderType, Side, TrailingType
 from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.protocol.values import decimal_of, in_digits
-from strategy_runtime.report.fills import moment
+from strategy_runtime.report.csv_tables import moment
 from strategy_runtime.simulator.outcome import LIQUIDATION, Fill, Outcome
 from strategy_runtime.suggestions import did_you_mean
 

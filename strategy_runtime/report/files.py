@@ -9,8 +9,8 @@ from shutil import copyfile
 
 from strategy_runtime.errors import DataError, reason_of
 from strategy_runtime.ids import token
-from strategy_runtime.report.fills import equity_csv, fills_csv, orders_csv, trips_csv
-from strategy_runtime.report.results import Results
+from strategy_runtime.report.csv_tables import without_formula
+from strategy_runtime.report.results import TABLES, Results
 
 __all__ = ["PAGE", "ensure_writable", "files_in", "write_atomically", "write_results"]
 
@@ -19,7 +19,7 @@ PAGE = "report.html"
 
 def files_in(folder: Path) -> list[Path]:
     """Return the files that `write_results` writes to a folder."""
-    names = ("fills.csv", "orders.csv", "trips.csv", "equity.csv", "result.json", PAGE)
+    names = *(f"{table}.csv" for table in TABLES), "result.json", PAGE
     return [folder / name for name in names]
 
 
@@ -33,12 +33,8 @@ def write_results(folder: str | Path, results: Results) -> list[Path]:
     """
     from strategy_runtime.report.page import render_page
 
-    outcome = results.outcome
     texts = (
-        fills_csv(outcome.fills),
-        orders_csv(outcome.orders),
-        trips_csv(results.trips),
-        equity_csv(results.days),
+        *(write(results, without_formula) for write in TABLES.values()),
         results.summary.to_json(),
         render_page(results),
     )

@@ -1,7 +1,8 @@
 """The results of a run, computed once for all forms of output."""
 
+from collections.abc import Callable, Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -11,9 +12,15 @@ from strategy_runtime.protocol.enums import PositionMode
 from strategy_runtime.report.attribute_hints import hint_for_attribute
 from strategy_runtime.report.buy_and_hold import buy_and_hold
 from strategy_runtime.report.columns import columns_of
+from strategy_runtime.report.csv_tables import (
+    Named,
+    equity_csv,
+    fills_csv,
+    orders_csv,
+    trips_csv,
+)
 from strategy_runtime.report.equity import CurvePart, equity_curve
 from strategy_runtime.report.equity_path import ThinPoint, path_of
-from strategy_runtime.report.fills import equity_csv, fills_csv, orders_csv, trips_csv
 from strategy_runtime.report.grid import grid_of
 from strategy_runtime.report.performance import DayEnd, day_ends, days_of, performance_of
 from strategy_runtime.report.summary import RunFacts, Summary, summary_of
@@ -21,7 +28,7 @@ from strategy_runtime.report.table import render
 from strategy_runtime.report.trips import RoundTrip, round_trips, time_held
 from strategy_runtime.simulator.outcome import Outcome, in_order
 
-__all__ = ["Results", "results_of"]
+__all__ = ["TABLES", "Results", "results_of"]
 
 TableName: TypeAlias = Literal["fills", "orders", "trips", "equity"]
 
@@ -56,16 +63,9 @@ class Results(Struct, frozen=True, kw_only=True):
         Raises:
             ConfigError: There is no such table.
         """
-        if name == "fills":
-            return columns_of(fills_csv(self.outcome.fills, str))  # no spreadsheet reads it
-        if name == "orders":
-            return columns_of(orders_csv(self.outcome.orders, str))
-        if name == "trips":
-            return columns_of(trips_csv(self.trips, str))
-        if name == "equity":
-            return columns_of(equity_csv(self.days))
-        names = get_args(TableName)
-        raise ConfigError(f"there is no table {name!r}; there are {', '.join(names)}")
+        if name not in TABLES:
+            raise ConfigError(f"there is no table {name!r}; there are {', '.join(TABLES)}")
+        return columns_of(TABLES[name](self, str))  # no spreadsheet reads it
 
     def __repr__(self) -> str:
         return render(self.summary)
@@ -75,6 +75,15 @@ class Results(Struct, frozen=True, kw_only=True):
         def __getattr__(self, name: str) -> Any:
             """Say where to find what other engines have as attributes of their results."""
             raise AttributeError(f"results have no {name!r}{hint_for_attribute(name)}")
+
+
+TABLES: Mapping[TableName, Callable[[Results, Named], str]] = {
+    "fills": lambda results, named: fills_csv(results.outcome.fills, named),
+    "orders": lambda results, named: orders_csv(results.outcome.orders, named),
+    "trips": lambda results, named: trips_csv(results.trips, named),
+    "equity": lambda results, named: equity_csv(results.days),
+}
+"""Writes each table as CSV."""
 
 
 def results_of(outcome: Outcome, run: RunFacts) -> Results:

@@ -15,8 +15,9 @@ from msgspec.structs import asdict
 from strategy_runtime.clock import rfc3339
 from strategy_runtime.protocol.models import Order, Position
 from strategy_runtime.protocol.values import in_digits
+from strategy_runtime.report.csv_tables import moment
 from strategy_runtime.report.equity_path import EquityPath, FallDates
-from strategy_runtime.report.fills import fill_hash, moment
+from strategy_runtime.report.fill_hash import fill_hash
 from strategy_runtime.report.jumps import suspected_jumps
 from strategy_runtime.report.performance import Performance
 from strategy_runtime.runtime.risk.limits import NO_LIMITS, Limits
@@ -115,7 +116,7 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
         buy_and_hold: The return of equal amounts in all symbols, see `report.buy_and_hold`.
         financing: Interest charged, on borrowed shares and borrowed cash.
         performance: Figures by which runs are compared.
-        fill_hash: See `report.fills.fill_hash`.
+        fill_hash: See `report.fill_hash`.
         wall_s: Seconds that the replay took, without reading the data.
         complete: False if the run was stopped before the end of data or equity.
         quit_reason: Why the strategy ended the run; None if it did not.

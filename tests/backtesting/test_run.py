@@ -176,6 +176,17 @@ def test_names_in_columns_are_as_they_are_though_files_have_no_formulas(prices: 
     assert ",'=ES," in (prices.parent / "mine" / "fills.csv").read_text()
 
 
+def test_every_table_that_is_written_is_there_as_columns(prices: Path) -> None:
+    results = backtest(InAndOut(), prices)
+    written = [
+        each for each in write_results(prices.parent / "mine", results) if ".csv" in each.name
+    ]
+    assert written
+    for path in written:
+        table: dict[str, Any] = results.table(path.stem)  # type: ignore[arg-type]
+        assert ",".join(table) == path.read_text().partition("\n")[0]
+
+
 def test_an_unknown_table_is_named(prices: Path) -> None:
     results = backtest(Buyer(), prices)
     with pytest.raises(ConfigError) as caught:

@@ -5,7 +5,7 @@ from functools import cache
 
 from strategy_runtime import Candle, Strategy, Ticket
 from strategy_runtime.ids import generator
-from strategy_runtime.report.fills import fills_csv
+from strategy_runtime.report.csv_tables import fills_csv
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange

@@ -7,7 +7,7 @@ import pytest
 
 from strategy_runtime.ids import Random
 from strategy_runtime.proxy import Endpoints, ProxyVenue
-from strategy_runtime.report.fills import fills_csv
+from strategy_runtime.report.csv_tables import fills_csv
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.server import ProxyServer

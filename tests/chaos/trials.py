@@ -13,7 +13,7 @@ from strategy_runtime import Candle, OrderRejected, Ticket
 from strategy_runtime.clock import sleep
 from strategy_runtime.errors import StrategyRuntimeError
 from strategy_runtime.ids import Random, generator
-from strategy_runtime.report.fills import fills_csv
+from strategy_runtime.report.csv_tables import fills_csv
 from strategy_runtime.runtime.desk.refusals import FATE_UNKNOWN
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.runtime.store import Journal

@@ -1,23 +1,34 @@
-"""Fills, orders, trips and daily equity as CSV, and the hash by which runs are compared."""
+"""The tables of a run as CSV: fills, orders, trips and daily equity."""
 
 import csv
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from hashlib import sha256
 from io import StringIO
 from operator import attrgetter
 
 from strategy_runtime.clock import ns_of, rfc3339
-from strategy_runtime.protocol.enums import PositionSide, Side
+from strategy_runtime.protocol.enums import PositionSide
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.report.performance import DayEnd
 from strategy_runtime.report.trips import RoundTrip
 from strategy_runtime.simulator.outcome import Fill
 
-__all__ = ["csv_of", "equity_csv", "fill_hash", "fills_csv", "moment", "orders_csv", "trips_csv"]
+__all__ = [
+    "Named",
+    "csv_of",
+    "equity_csv",
+    "fills_csv",
+    "moment",
+    "orders_csv",
+    "trips_csv",
+    "without_formula",
+]
+
+Named = Callable[[str], str]
+"""Returns a symbol or a client order id as it is written."""
 
 _FILL_COLUMNS = "time,bar,symbol,side,quantity,price,fee,order_id,client_order_id,rule".split(",")
 _ORDER_COLUMNS = (
@@ -32,7 +43,7 @@ _TRIP_COLUMNS = (
 _FORMULA = re.compile(r"\s*(=|[+@-].*[(|!])")
 
 
-def _no_formula(name: str) -> str:
+def without_formula(name: str) -> str:
     """A symbol or an id; one that a spreadsheet would run as a formula has a ' before it."""
     return f"'{name}" if _FORMULA.match(name) else name
 
@@ -42,29 +53,8 @@ def moment(when: datetime | None) -> str:
     return "" if when is None else rfc3339(ns_of(when))
 
 
-def fill_hash(fills: Iterable[Fill]) -> str:
-    """Return the SHA-256 of a run's fills, as hexadecimal digits.
-
-    The input is one line per fill, `bar,symbol,signed quantity,price`, each with a line feed, in
-    UTF-8: the start of the bar in RFC 3339, a negative quantity for a sale, decimals without
-    exponent or trailing zeros. Lines are in order of simulated time, fills at the same time in the
-    order in which they happened. Fees and ids are left out, so runs that trade alike have the same
-    hash whatever they pay.
-    """
-    lines = [
-        f"{rfc3339(fill.bar_ns)},{fill.symbol},{'-' if fill.side is Side.SELL else ''}"
-        f"{in_digits(fill.quantity)},{in_digits(fill.price)}\n"
-        for fill in sorted(fills, key=attrgetter("time_ns"))
-    ]
-    return sha256("".join(lines).encode()).hexdigest()
-
-
-def fills_csv(fills: Iterable[Fill], named: Callable[[str], str] = _no_formula) -> str:
-    """Return one row per fill, in order of simulated time.
-
-    Args:
-        named: Returns a symbol or a client order id as it is written.
-    """
+def fills_csv(fills: Iterable[Fill], named: Named = without_formula) -> str:
+    """Return one row per fill, in order of simulated time."""
     rows = (
         (
             (when := rfc3339(fill.time_ns)),
@@ -83,12 +73,8 @@ def fills_csv(fills: Iterable[Fill], named: Callable[[str], str] = _no_formula) 
     return csv_of(_FILL_COLUMNS, rows)
 
 
-def orders_csv(orders: Iterable[Order], named: Callable[[str], str] = _no_formula) -> str:
-    """Return one row per order in its last state, in order of acceptance, with bracket legs.
-
-    Args:
-        named: As for `fills_csv`.
-    """
+def orders_csv(orders: Iterable[Order], named: Named = without_formula) -> str:
+    """Return one row per order in its last state, in order of acceptance, with bracket legs."""
     rows = (
         (
             moment(order.created_at),
@@ -113,12 +99,8 @@ def orders_csv(orders: Iterable[Order], named: Callable[[str], str] = _no_formul
     return csv_of(_ORDER_COLUMNS, rows)
 
 
-def trips_csv(trips: Iterable[RoundTrip], named: Callable[[str], str] = _no_formula) -> str:
-    """Return one row per closed position, in the order in which they closed.
-
-    Args:
-        named: As for `fills_csv`.
-    """
+def trips_csv(trips: Iterable[RoundTrip], named: Named = without_formula) -> str:
+    """Return one row per closed position, in the order in which they closed."""
     rows = (
         (
             named(trip.symbol),
