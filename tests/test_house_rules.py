@@ -92,11 +92,32 @@ def test_what_was_tried_out_at_the_top_is_not_kept() -> None:
     assert {path.suffix for path in loose} <= {"", ".lock", ".md", ".toml"}
 
 
+def modules_of(package: Path) -> Iterator[str]:
+    """Yield the names of the modules and packages in a package."""
+    for path in package.parent.iterdir():
+        if path.suffix == ".py" and path != package:
+            yield path.stem
+        elif (path / "__init__.py").is_file():
+            yield path.name
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_every_module_says_what_it_is_for(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     if tree.body:
         assert ast.get_docstring(tree), f"{name_of(path)} has no module docstring"
+
+
+LARGE = [path for path in PACKAGE.rglob("__init__.py") if len([*modules_of(path)]) > 7]
+
+
+@pytest.mark.parametrize("path", [path for path in LARGE if path.parent != PACKAGE], ids=name_of)
+def test_a_large_package_says_what_each_of_its_modules_is_for(path: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    named = re.findall(r"`([a-z_0-9]+)`", docstring.partition("\n* ")[2])
+    assert sorted(named) == sorted(modules_of(path)), (
+        f"list them in the docstring of {name_of(path)}"
+    )
 
 
 @pytest.mark.parametrize(

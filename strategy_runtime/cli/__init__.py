@@ -1,1 +1,13 @@
-"""The commands: `strategy-run`, `strategy-backtest`, `strategy-proxy`, `strategy-new`."""
+"""The commands, and what they share.
+
+* `backtest`, `sweep`, `proxy`, `run`, `new`: the commands; `check` and `probe`: what
+  `strategy-run --check` and `--healthcheck` do;
+* `options`, `settings`: options of several commands; `headings`: their order in the help;
+  `arguments`: errors about what is none of them;
+* `loading`: what the arguments name, such as the strategy and its data; `mode`: backtest or live;
+* `monitoring`, `storage`, `unmet_subscriptions`: what `strategy-run` does beside the run;
+* `output`: the results at the end; `progress`: the line until then;
+* `errors`: messages and exit codes; `logs`, with `repetition`: the log; `redaction`: what neither
+  may show;
+* `signals`, `streams`: what may happen to a process from outside.
+"""

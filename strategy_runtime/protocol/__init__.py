@@ -1,6 +1,9 @@
 """The wire protocol of docs/protocol.md: pure data, no I/O, no clock.
 
-`models` has the objects, `events` what a proxy sends, `commands` what a strategy sends. `codec`
-decodes the former and encodes the latter. `subscriptions` and `timeframes` parse the two small
-grammars of the environment.
+* `models`: the objects; `enums`: their names; `events`: what a proxy sends; `commands`: what a
+  strategy sends; `rest`: bodies of requests and answers; `witness`: in place of events in process;
+* `codec`: reads and writes frames for the strategy; `tolerant`, with `fields`: reads those that are
+  odd; `server_codec`: reads and writes frames for the proxy;
+* `orders`: which orders are valid; `values`: which numbers and texts; `short_repr`: shows them;
+* `subscriptions`, `timeframes`: the two small grammars of the settings.
 """
