@@ -230,12 +230,13 @@ def _nothing_found(
     """Return a message that says why there is nothing to replay."""
     where = ", ".join(map(str, paths))
     wanted = [kind for kind, name in rows if symbol in (None, name)]
-    if wanted:
+    found = summarize(faults)
+    if wanted and found:
         kinds = " and ".join(dict.fromkeys(_NAMES[kind] for kind in wanted))
-        said = "".join(f"\n  {each}" for each in summarize(faults))
+        said = "".join(f"\n  {each}" for each in found)
         return f"no {kinds} in {where} that can be used:{said}"
     names = [*dict.fromkeys(name for _, name in rows)]
-    seen = f"; they have {some_of(names)}" if names and symbol else ""
+    seen = f"; they have {some_of(names)}" if names and symbol and not wanted else ""
     what = f"no bars of {symbol}" if symbol else "no bars"
     return f"{what} in {where}{seen}"
 

@@ -4,7 +4,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from strategy_runtime.errors import DataError
@@ -131,6 +131,7 @@ def columns_of(data: LoadedData) -> list[object]:
     newline=st.sampled_from(["\n", "\r\n", "\r"]),
     size=st.integers(1, 400),
 )
+@example(header_and_lines=("timestamp,open,high,low,close,volume", [",,,,,"]), newline="\n", size=1)
 def test_many_rows_at_once_give_what_each_row_alone_gives(
     header_and_lines: tuple[str, list[str]], newline: str, size: int
 ) -> None:

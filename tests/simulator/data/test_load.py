@@ -410,6 +410,13 @@ def test_a_folder_without_data_and_a_file_of_another_kind(tmp_path: Path) -> Non
         load_bars([tmp_path / "nowhere" / "X.csv"])
 
 
+@pytest.mark.parametrize("symbol", [None, "X"])
+def test_rows_without_anything_in_them_are_no_rows(tmp_path: Path, symbol: str | None) -> None:
+    with pytest.raises(DataError) as caught:
+        load(tmp_path, HEADER + ",,,,,\n", symbol=symbol)
+    assert str(caught.value) == f"no bars{' of X' if symbol else ''} in {tmp_path / 'X.csv'}"
+
+
 def test_quotes_of_one_symbol_may_span_files(tmp_path: Path) -> None:
     for name, second in (("mon.csv", 0), ("tue.csv", 1)):
         rows = f"X,2024-01-02T00:00:0{second}Z,1,2\nX,2024-01-02T00:00:0{second}Z,0,2\n"

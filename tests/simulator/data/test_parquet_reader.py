@@ -10,7 +10,7 @@ from struct import pack
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from strategy_runtime.clock import ns_of, rfc3339
@@ -293,6 +293,13 @@ numbers = st.sampled_from([1.0, 2.0, 1.5, 1.0, 2.0, 0.0, -1.0, float("nan"), flo
     stamped=st.sampled_from(["instants", "texts"]),
     symbols=st.sampled_from(["none", "texts", "categories"]),
 )
+@example(
+    rows=[(0, "A", None, 1.0, 1.0, 1.0, 1.0)],
+    zone=None,
+    kind="price size",
+    stamped="instants",
+    symbols="none",
+)
 def test_whole_columns_give_what_row_by_row_gives(
     tmp_path: Path,
     rows: list[tuple[Any, ...]],
@@ -320,7 +327,9 @@ def test_whole_columns_give_what_row_by_row_gives(
         except DataError as error:
             return re.sub(r"'([-\w.]+)'", r"\1", str(error))
         every = (*data.series, *data.quotes, *data.ticks)
-        return [[list(column) for column in each.columns] for each in every], data.faults
+        return {
+            each.symbol: [list(column) for column in each.columns] for each in every
+        }, data.faults
 
     texts = {
         name: ["" if number is None else repr(number) for number in column]
