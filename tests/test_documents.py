@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from importlib import import_module
 from inspect import signature
 from math import ceil, floor, isnan
 from pathlib import Path
@@ -15,6 +16,7 @@ from textwrap import indent
 from types import ModuleType
 from typing import Any, get_args
 
+import click
 import msgspec
 import pytest
 
@@ -42,6 +44,7 @@ from strategy_runtime import (
     Trade,
     TradeEvent,
     UnknownEvent,
+    errors,
 )
 from strategy_runtime.backtesting import backtest, read_data, write_results
 from strategy_runtime.demo import PRICES
@@ -643,6 +646,20 @@ def rows_below(heading: str) -> dict[str, str]:
     (table,) = re.findall(rf"^{heading}\n[^|]*?((?:^\|.*\n)+)", text, re.MULTILINE)
     cells = [row.strip("| ").split(" | ", 1) for row in table.splitlines()[2:]]
     return {name: what for names, what in cells for name in re.findall(r"`([\w.]+)`", names)}
+
+
+def test_the_exit_codes_of_errors_and_commands_are_listed() -> None:
+    text = (ROOT / "docs/commands.md").read_text()
+    (table,) = re.findall(r"^## Exit codes\n\n((?:^\|.*\n)+)", text, re.MULTILINE)
+    listed = set(re.findall(r"\d+", " ".join(re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE))))
+    kinds: list[Any] = [getattr(errors, name) for name in errors.__all__ if name[0].isupper()]
+    given = {str(kind.exit_code) for kind in kinds}
+    for name in ("backtest", "sweep", "proxy", "run", "new"):
+        command: click.Command = import_module(f"strategy_runtime.cli.{name}").main
+        _, _, said = (command.epilog or "").partition("Exit codes: ")
+        assert said, name
+        given |= set(re.findall(r"\b\d+\b", said))
+    assert given <= listed
 
 
 def test_the_fields_of_a_result_are_those_that_are_listed() -> None:

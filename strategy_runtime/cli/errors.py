@@ -1,8 +1,6 @@
 """Error reports of the commands: messages on stderr, and exit codes.
 
-0 fine · 2 usage · 69 nobody answers · 70 the strategy failed · 74 files or data, or no memory for
-them · 75 the proxy went away · 76 not the protocol · 77 access denied · 130 and 143 ended by SIGINT
-and SIGTERM.
+Most codes belong to an exception, see `strategy_runtime.errors`; docs/commands.md has all of them.
 """
 
 import errno
