@@ -1,7 +1,8 @@
 """Settings of hypothesis: the same examples in every run by default.
 
 `HYPOTHESIS_PROFILE=ci` tries the properties of the exchange on thousands of examples.
-`HYPOTHESIS_PROFILE=thorough pytest -m ''` draws many more of all, different ones each time.
+`HYPOTHESIS_PROFILE=thorough pytest -m '' --timeout 0` draws many more of all, different ones each
+time.
 """
 
 import os

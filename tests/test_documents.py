@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib import import_module
@@ -477,6 +478,31 @@ def test_links_lead_to_files_and_headings_that_exist(document: Path) -> None:
             page = document.parent / path if path else document
             assert page.exists(), target
             assert not heading or heading in anchors(page), target
+
+
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+
+
+def test_the_places_where_a_change_goes_exist() -> None:
+    (table,) = re.findall(
+        r"^## Where a change goes\n(.*?)^## ", CONTRIBUTING, re.MULTILINE | re.DOTALL
+    )
+    named = re.findall(r"`([\w/.-]+)`", table)
+    assert len(named) > 30
+    package = ROOT / "strategy_runtime"
+    assert [
+        name for name in named if not ((package / name).exists() or (ROOT / name).exists())
+    ] == []
+
+
+def test_the_layers_that_are_shown_are_those_that_are_checked() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (layers,) = [each["layers"] for each in settings["contracts"] if each["id"] == "layers"]
+    rows = re.findall(r"^\| (\d) \| (.*?) \|", CONTRIBUTING, re.MULTILINE)
+    assert [number for number, _ in rows] == ["6", "5", "4", "3", "2", "1"]
+    shown = [part for _, row in rows for part in row.split(", then ")]
+    names = [set(re.findall(r"`(\w+)`", part)) for part in shown]
+    assert names == [set(re.findall(r"\w+", layer)) for layer in layers]
 
 
 # The fill rules: each has a test of its own.

@@ -2,7 +2,8 @@
 
 Two venues implement it: `simulator.SimulatedVenue` in process and `proxy.ProxyVenue` over
 WebSocket and REST. They do not import this module; the type checker compares them with it when a
-command passes one to the runner.
+command passes one to the runner. Live, `threads.ThreadedVenue` runs a venue on a thread of its own;
+for that, the venue also needs `frames`.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
