@@ -171,7 +171,8 @@ def test_what_an_order_may_ask_for_is_what_the_page_says() -> None:
     named = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
     listed = re.findall(r"`(\w+)`", f"{always} {' '.join(named)}")
     never = {"hidden", "display_quantity", "margin_mode", "leverage"}
-    assert set(listed) == set(OrderRequest.__struct_fields__) - never
+    fields = set(OrderRequest.__struct_fields__) - never
+    assert set(listed) == fields, "docs/protocol.md, What an order may ask for"
     changed = re.findall(r"names only what changes:(.*?)\.", text, re.DOTALL)[0]
     assert set(re.findall(r"`(\w+)`", changed)) == set(OrderChanges.__struct_fields__)
 
@@ -642,7 +643,7 @@ def test_what_stands_here_for_names_of_other_engines_exists() -> None:
 def test_every_argument_of_an_order_is_explained() -> None:
     said = (ROOT / "docs/strategies.md").read_text()
     for name in list(signature(Strategy.buy).parameters)[2:]:
-        assert re.search(rf"`{name}(=|`)", said), name
+        assert re.search(rf"`{name}(=|`)", said), f"docs/strategies.md lacks {name}"
 
 
 def test_the_codes_of_refusals_are_those_of_the_runtime() -> None:
@@ -661,7 +662,7 @@ def test_the_endings_of_data_files_are_those_that_are_listed(tmp_path: Path) -> 
     read = re.findall(r"\.[a-z]\w+", str(refusal.value).partition(", which are ")[2])
     text = (ROOT / "docs/commands.md").read_text()
     said = text[text.index("## Data files") : text.index("Save other files")]
-    assert set(re.findall(r"`(\.\w+)`", said)) == {*read}
+    assert set(re.findall(r"`(\.\w+)`", said)) == {*read}, "docs/commands.md, Data files"
 
 
 def rows_below(heading: str) -> dict[str, str]:
@@ -685,14 +686,16 @@ def test_the_exit_codes_of_errors_and_commands_are_listed() -> None:
         _, _, said = (command.epilog or "").partition("Exit codes: ")
         assert said, name
         given |= set(re.findall(r"\b\d+\b", said))
-    assert given <= listed
+    assert given <= listed, "docs/commands.md, Exit codes"
 
 
 def test_the_fields_of_a_result_are_those_that_are_listed() -> None:
     result = json.loads(backtest(SmaCross(), PRICES).summary.to_json())
     listed = rows_below("## Results")
-    assert set(listed) == {*result, "performance"}
-    assert list(rows_below("### Figures")) == list(result["performance"])
+    assert set(listed) == {*result, "performance"}, "docs/commands.md, Results"
+    assert list(rows_below("### Figures")) == list(result["performance"]), (
+        "docs/commands.md, Figures"
+    )
     for name in ("positions", "open_orders", "data"):
         assert set(result[name][0]) <= set(re.findall(r"`(\w+)`", listed[name])), name
     named = re.findall(r"`([\w ]+)`", listed["data_faults"])
@@ -702,7 +705,8 @@ def test_the_fields_of_a_result_are_those_that_are_listed() -> None:
 def test_the_columns_of_the_tables_are_those_that_are_listed(tmp_path: Path) -> None:
     write_results(tmp_path, backtest(SmaCross(), PRICES))
     listed = rows_below("### Tables")
-    assert set(listed) == {path.name for path in tmp_path.glob("*.csv")}
+    written = {path.name for path in tmp_path.glob("*.csv")}
+    assert set(listed) == written, "docs/commands.md, Tables"
     for name, what in listed.items():
         header = (tmp_path / name).read_text().partition("\n")[0]
         assert re.findall(r"`(\w+)`", what) == header.split(","), name

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from strategy_runtime.report.files import files_in
 from strategy_runtime.simulator.data import load
 from tests.cli.conftest import Invoke
 from tests.cli.support import BUYER, DEMO, PRICES, call
 
-WRITTEN = ("fills.csv", "orders.csv", "trips.csv", "equity.csv", "result.json", "report.html")
+WRITTEN = [each.name for each in files_in(Path())]
 
 
 # What it prints
