@@ -65,6 +65,7 @@ from strategy_runtime.runtime.risk.limits import RISK_LIMIT, Limits
 from strategy_runtime.runtime.rounding import LOT_SIZE, Rounding
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.runtime.settings import SETTINGS
+from strategy_runtime.scaffold.templates import list_templates
 from strategy_runtime.simulator.data.faults import FaultKind, FaultSummary
 from strategy_runtime.simulator.data.files import files_of
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
@@ -439,6 +440,16 @@ def test_every_limit_and_step_is_listed_and_offered_to_new_projects(kind: type[A
         option, variable = f"{setting.flag} {setting.metavar}", setting.variables[0]
         assert (option, variable) in rows, "docs/commands.md"
         assert f"\n#{variable}=" in example, ".env.example of the template"
+
+
+def test_every_template_is_listed() -> None:
+    page = (ROOT / "docs/containers.md").read_text()
+    (table,) = re.findall(r"^\| template \|.*\n((?:^\|.*\n)+)", page, re.MULTILINE)
+    names = {each.name for each in list_templates(ROOT / "templates")}
+    assert set(re.findall(r"^\| `([\w-]+)`", table, re.MULTILINE)) == names, "docs/containers.md"
+    counted = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight"][len(names)]
+    said = " ".join((ROOT / "docs/strategies.md").read_text().split())
+    assert f"`strategy-new --list` shows {counted} to start from" in said, "docs/strategies.md"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
