@@ -1,4 +1,4 @@
-"""Atomic writing of result files."""
+"""The files of a result: which there are, and writing them, all or none."""
 
 import errno
 import os

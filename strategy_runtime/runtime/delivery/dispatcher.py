@@ -48,6 +48,7 @@ _Update = Callable[[Any], bool]
 """Updates the book by an event; returns False if the event has nothing new."""
 
 _BETWEEN = "on_order on_trade on_position on_account on_financing on_proxy_error on_event".split()
+"""Hooks that the exchange may have called between two events of one execution."""
 
 
 def overridden(strategy: Strategy, name: str) -> Hook | None:
