@@ -651,6 +651,14 @@ def test_what_stands_here_for_names_of_other_engines_exists() -> None:
     assert arguments <= {*signature(Strategy.buy).parameters, *ExchangeOptions.__struct_fields__}
 
 
+def test_every_verb_and_view_is_shown() -> None:
+    said = (ROOT / "docs/strategies.md").read_text()
+    for_commands = {"from_text", "parameters"}
+    names = {name for name in dir(Strategy) if name[0] != "_"} - HOOKS.keys() - for_commands
+    missing = [name for name in sorted(names) if not re.search(rf"(self\.|`){name}\b", said)]
+    assert not missing, "docs/strategies.md"
+
+
 def test_every_argument_of_an_order_is_explained() -> None:
     said = (ROOT / "docs/strategies.md").read_text()
     for name in list(signature(Strategy.buy).parameters)[2:]:
