@@ -2,8 +2,8 @@
 
 * `backtest`, `sweep`, `proxy`, `run`, `new`: the commands; `check` and `probe`: what
   `strategy-run --check` and `--healthcheck` do;
-* `options`, `settings`: options of several commands; `headings`: their order in the help;
-  `arguments`: errors about what is none of them;
+* `options`, `settings`: options of several commands; `headings`: what is above them in the help;
+  `arguments`: errors about unexpected ones;
 * `loading`: what the arguments name, such as the strategy and its data; `mode`: backtest or live;
 * `monitoring`, `storage`, `unmet_subscriptions`: what `strategy-run` does beside the run;
 * `output`: the results at the end; `progress`: the line until then;

@@ -2,7 +2,7 @@
 
 * `venue`: puts the parts together; `endpoints`: where the proxy is;
 * events: `connection`: when to connect, and to give up; `inbox`: received frames; `wanted`: which
-  of them were subscribed to; `continuity`: whether any are missing; `recording`: a copy in a file;
+  of them were subscribed to; `continuity`: whether it is one run; `recording`: a copy in a file;
 * requests: `resources`: all but orders; `order_entry`: orders, by the rules of `submission`;
   `requests`: sends them; `policy`: what is tried again, and when;
 * the network: `transport`: its interface; `network`: the real one, with `stream` and `framing` for

@@ -5,7 +5,8 @@
   `trips`: closed positions; `performance`: the figures; `buy_and_hold`: the benchmark; `jumps`:
   suspected splits;
 * `summary`: the JSON document; `table`: what is printed; `cells`: alignment on a terminal;
-* `csv_tables`: the tables; `columns`: the same for data frames; `fill_hash`: all fills in short;
+* `csv_tables`: the tables; `columns`: the same for data frames; `fill_hash`: by which runs are
+  compared;
 * `page`: the report as HTML; `charts`: its price charts, in the intervals of `grid`;
 * `comparison`: the runs of a sweep; `figures`: those that it can rank them by;
 * `explain`: the story of one order; `attribute_hints`: where to find what other engines have.
