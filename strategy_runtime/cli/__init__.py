@@ -7,7 +7,6 @@
 * `loading`: what the arguments name, such as the strategy and its data; `mode`: backtest or live;
 * `monitoring`, `storage`, `unmet_subscriptions`: what `strategy-run` does beside the run;
 * `output`: the results at the end; `progress`: the line until then;
-* `errors`: messages and exit codes; `logs`, with `repetition`: the log; `redaction`: what neither
-  may show;
+* `errors`: messages and exit codes; `logs`: the log; `redaction`: what neither may show;
 * `signals`, `streams`: what may happen to a process from outside.
 """

@@ -9,5 +9,5 @@
 * `link`: recovers what was missed; `store`: what outlives the process; `retries`, `concurrency`:
   requests that are repeated, or sent together;
 * `observer`: for metrics and traces; `status`: for probes; `oversights`: likely mistakes, at the
-  end; `tracebacks`: without our own frames.
+  end; `tracebacks`: without our own frames; `repetition`: the same log line many times.
 """
