@@ -6,8 +6,9 @@ from operator import add
 from typing import NamedTuple
 
 from strategy_runtime.clock import ns_of
-from strategy_runtime.report.grid import rows_of
+from strategy_runtime.report.grid import first_after
 from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.splits import Split
 
 __all__ = ["buy_and_hold"]
@@ -16,12 +17,11 @@ _FEW = 64
 
 
 class _Closes(NamedTuple):
-    """The closes of a symbol that a chart shows.
+    """The latest closes of a symbol at some instants.
 
     Attributes:
-        rows: The last row of each interval that has bars.
-        latest: For each interval of the chart, the index into `rows` of the latest close; -1 before
-            the first.
+        rows: Their rows, each once.
+        latest: For each instant, the index into `rows`; -1 before the first close.
     """
 
     rows: list[int]
@@ -29,24 +29,20 @@ class _Closes(NamedTuple):
 
 
 def buy_and_hold(
-    series: Sequence[BarSeries], splits: Sequence[Split], grid: Sequence[int], end_ns: int
+    series: Sequence[BarSeries], splits: Sequence[Split], instants: Sequence[int]
 ) -> list[float]:
-    """Return what one unit of money is worth at the end of each interval of a chart, without costs.
+    """Return what one unit of money is worth at each of some instants, in order, without costs.
 
     The share of a symbol stays in cash until its first bar. The list is empty if there are no bars,
     or if a value is not finite, as when a first price is not above zero.
-
-    Args:
-        grid: The starts of the intervals, see `grid.grid_of`.
-        end_ns: Bars that end later are left out.
     """
-    total, symbols = [0.0] * len(grid), 0
+    total, symbols = [0.0] * len(instants), 0
     before: BarSeries | None = None
     closes = _Closes([], [])
     for each in series:
         # Most symbols have bars at the same times.
         if before is None or each.step != before.step or each.starts != before.starts:
-            closes, before = _closes(each, grid, end_ns), each
+            closes, before = _closes(each, instants), each
         if closes.rows:
             mine = [split for split in splits if split.symbol == each.symbol]
             worth = [*_worth(each, mine, closes.rows), 1.0]  # the last is cash, at index -1
@@ -57,12 +53,16 @@ def buy_and_hold(
     return mean if all(map(math.isfinite, mean)) else []
 
 
-def _closes(series: BarSeries, grid: Sequence[int], end_ns: int) -> _Closes:
-    closes = _Closes([], [])
-    for number, rows in rows_of(series, grid, end_ns):
-        closes.latest.extend([len(closes.rows) - 1] * (number - len(closes.latest)))
-        closes.rows.append(rows.stop - 1)
-    closes.latest.extend([len(closes.rows) - 1] * (len(grid) - len(closes.latest)))
+def _closes(series: BarSeries, instants: Sequence[int]) -> _Closes:
+    starts, closes = series.starts, _Closes([], [])
+    closed, count = 0, len(starts)
+    for instant in instants:
+        before, closed = closed, first_after(starts, closed, count, instant - series.step)
+        if before < closed:
+            closes.rows.append(closed - 1)
+            if before // STRETCH != closed // STRETCH:
+                series.release()
+        closes.latest.append(len(closes.rows) - 1)
     return closes
 
 

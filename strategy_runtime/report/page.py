@@ -46,7 +46,7 @@ def render_page(results: Results) -> str:
     summary, outcome, points = results.summary, results.outcome, results.points
     style, script, library = _asset("page.css"), _asset("page.js"), _asset(_LIBRARY)
     title, subtitle = heading(summary)
-    charts = _charts(outcome, points)
+    charts, held = _charts(outcome, points), _figures_of_holding(summary)
     policy = (
         f"default-src 'none'; script-src {_hashed(library)} {_hashed(script)}; "
         f"style-src {_hashed(style)}; base-uri 'none'; form-action 'none'"
@@ -57,8 +57,10 @@ def render_page(results: Results) -> str:
         subtitle=" ".join(f"<span>{escape(part)}</span>" for part in subtitle.split("  ")),
         style=style,
         notes=_notes(_without_folders(warnings_of(summary), outcome)),
-        figures="\n".join(_figure(*each) for each in _figures(summary)),
-        legend=_legend(results),
+        figures="\n".join(
+            _figure(name, value, held.get(name)) for name, value in _figures(summary)
+        ),
+        legend=_legend(summary),
         fallback=_svg(points),
         months=_months(float(outcome.start_equity), results.days),
         trips=_trips(results.trips, summary.decimals),
@@ -114,7 +116,6 @@ def _figures(summary: Summary) -> list[tuple[str, str]]:
     amount = partial(money, decimals=summary.decimals)
     return [
         ("Return", _share(summary.total_return, signed=True)),
-        ("Buy and hold", _share(summary.buy_and_hold, signed=True)),
         ("Annual return", _share(figures.annual_return, signed=True)),
         ("Maximum drawdown", _share(-summary.max_drawdown)),
         ("Longest drawdown", _days(figures.longest_drawdown_days)),
@@ -143,8 +144,24 @@ def _days(days: float) -> str:
     return "1 day" if text == "1" else f"{text} days"
 
 
-def _figure(name: str, value: str) -> str:
-    return f'<dl class="figure"><dt>{escape(name)}</dt><dd>{escape(value)}</dd></dl>'
+def _figures_of_holding(summary: Summary) -> dict[str, str]:
+    """Return by name the figures that buying and holding has, too."""
+    benchmark = summary.benchmark
+    if benchmark is None:
+        return {}
+    figures = {
+        "Return": share(summary.buy_and_hold, signed=True, nothing=""),
+        "Annual return": share(benchmark.annual_return, signed=True, nothing=""),
+        "Maximum drawdown": share(-benchmark.max_drawdown),
+        "Sharpe ratio": ratio(benchmark.sharpe, nothing=""),
+        "Annual volatility": share(benchmark.annual_volatility, nothing=""),
+    }
+    return {name: figure for name, figure in figures.items() if figure}
+
+
+def _figure(name: str, value: str, held: str | None) -> str:
+    beside = "" if held is None else f'<dd class="held">{escape(held)} buy and hold</dd>'
+    return f'<dl class="figure"><dt>{escape(name)}</dt><dd>{escape(value)}</dd>{beside}</dl>'
 
 
 def _without_folders(notes: Iterable[str], outcome: Outcome) -> list[str]:
@@ -165,15 +182,15 @@ def _notes(notes: Sequence[str]) -> str:
     return f'<aside class="notes" aria-label="Notes"><ul>{listed}</ul></aside>'
 
 
-def _legend(results: Results) -> str:
+def _legend(summary: Summary) -> str:
     """Return the legend of the equity chart, with the dates of the maximum drawdown."""
     keys = ""
-    if results.buy_and_hold:
+    if summary.buy_and_hold is not None:
         keys = (
             '<span class="key">Strategy</span> <label class="key held drawn" hidden>Buy and hold '
             '<input type="checkbox" id="held" checked></label> '
         )
-    fall = results.summary.max_drawdown_dates
+    fall = summary.max_drawdown_dates
     if fall is None:
         return keys
     end = "not recovered" if fall.recovery is None else f"recovered on {fall.recovery}"

@@ -11,6 +11,7 @@ never infinite or NaN.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from itertools import accumulate
 from statistics import fmean, stdev
 
 from msgspec import Struct
@@ -22,7 +23,15 @@ from strategy_runtime.report.trips import RoundTrip
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.data.spool import STRETCH
 
-__all__ = ["DayEnd", "Performance", "day_ends", "days_of", "performance_of"]
+__all__ = [
+    "Benchmark",
+    "DayEnd",
+    "Performance",
+    "benchmark_of",
+    "day_ends",
+    "days_of",
+    "performance_of",
+]
 
 _YEAR_DAYS = 365.25
 _ENOUGH_DAYS = 30
@@ -79,6 +88,19 @@ class Performance(Struct, frozen=True, kw_only=True):
     best_trade: float | None
     worst_trade: float | None
     average_holding_s: float | None
+
+
+class Benchmark(Struct, frozen=True, kw_only=True):
+    """Figures of buying and holding, from the ends of days; see `Performance`.
+
+    Attributes:
+        max_drawdown: Largest fall from an earlier peak, as a share of that peak.
+    """
+
+    annual_return: float | None
+    annual_volatility: float | None
+    sharpe: float | None
+    max_drawdown: float
 
 
 def days_of(series: Iterable[BarSeries], end_ns: int) -> dict[int, int]:
@@ -143,17 +165,7 @@ def performance_of(
         days: See `day_ends`.
         start_ns, end_ns: The period in which orders could fill.
     """
-    daily = [day.gain for day in days]
-    last = days[-1].equity if days else start_equity
-    annual = _growth_a_year(last / start_equity, (end_ns - start_ns) / DAY_NS / _YEAR_DAYS)
-    volatility = sharpe = sortino = None
-    if len(daily) > 1 and all(map(math.isfinite, daily)):
-        scale = math.sqrt(_days_a_year(days))
-        mean, deviation = fmean(daily), stdev(daily)
-        downside = math.sqrt(fmean(min(each, 0.0) ** 2 for each in daily))
-        volatility = deviation * scale
-        sharpe = _over(mean * scale, deviation)
-        sortino = _over(mean * scale, downside)
+    annual, volatility, sharpe, sortino = _ratios(days, start_equity, end_ns - start_ns)
     shares = [trip.profit_share for trip in trips]
     won = sum((trip.profit for trip in trips if trip.profit > 0), start=0)
     lost = -sum((trip.profit for trip in trips if trip.profit < 0), start=0)
@@ -174,6 +186,36 @@ def performance_of(
         worst_trade=min(shares, default=None),
         average_holding_s=fmean(holding) if holding else None,
     )
+
+
+def benchmark_of(days: Sequence[DayEnd], start_ns: int, end_ns: int) -> Benchmark:
+    """Compute the figures of a benchmark.
+
+    Args:
+        days: What one unit of money is worth at the end of each day.
+        start_ns, end_ns: See `performance_of`.
+    """
+    annual, volatility, sharpe, _ = _ratios(days, 1.0, end_ns - start_ns)
+    worth = [1.0, *(day.equity for day in days)]
+    falls = (1 - now / peak for now, peak in zip(worth, accumulate(worth, max), strict=True))
+    return Benchmark(
+        annual_return=annual, annual_volatility=volatility, sharpe=sharpe, max_drawdown=max(falls)
+    )
+
+
+def _ratios(
+    days: Sequence[DayEnd], start_equity: float, span_ns: int
+) -> tuple[float | None, float | None, float | None, float | None]:
+    """Return annual return, annual volatility, Sharpe and Sortino ratio."""
+    daily = [day.gain for day in days]
+    last = days[-1].equity if days else start_equity
+    annual = _growth_a_year(last / start_equity, span_ns / DAY_NS / _YEAR_DAYS)
+    if len(daily) < 2 or not all(map(math.isfinite, daily)):
+        return annual, None, None, None
+    scale = math.sqrt(_days_a_year(days))
+    mean, deviation = fmean(daily), stdev(daily)
+    downside = math.sqrt(fmean(min(each, 0.0) ** 2 for each in daily))
+    return annual, deviation * scale, _over(mean * scale, deviation), _over(mean * scale, downside)
 
 
 def _growth_a_year(growth: float, years: float) -> float | None:

@@ -1,6 +1,6 @@
 """The results of a run, computed once for all forms of output."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -22,11 +22,18 @@ from strategy_runtime.report.csv_tables import (
 from strategy_runtime.report.equity import CurvePart, equity_curve
 from strategy_runtime.report.equity_path import ThinPoint, path_of
 from strategy_runtime.report.grid import grid_of
-from strategy_runtime.report.performance import DayEnd, day_ends, days_of, performance_of
+from strategy_runtime.report.performance import (
+    DayEnd,
+    benchmark_of,
+    day_ends,
+    days_of,
+    performance_of,
+)
 from strategy_runtime.report.summary import RunFacts, Summary, summary_of
 from strategy_runtime.report.table import render
 from strategy_runtime.report.trips import RoundTrip, round_trips, time_held
 from strategy_runtime.simulator.outcome import Outcome, in_order
+from strategy_runtime.simulator.splits import Split
 
 __all__ = ["TABLES", "Results", "results_of"]
 
@@ -38,18 +45,27 @@ class Results(Struct, frozen=True, kw_only=True):
 
     Attributes:
         points: The equity path, one point for each interval of a chart, see `grid.grid_of`.
-        buy_and_hold: The equity of buying and holding instead, at each of these points, see
-            `buy_and_hold.buy_and_hold`; empty if it cannot be computed.
         days: The end of each day in which a bar ended.
         trips: Closed positions, in the order in which they closed.
+        splits: The splits that were announced.
     """
 
     summary: Summary
     outcome: Outcome
     points: list[ThinPoint]
-    buy_and_hold: list[float]
     days: list[DayEnd]
     trips: list[RoundTrip]
+    splits: Sequence[Split]
+
+    @property
+    def buy_and_hold(self) -> list[float]:
+        """The equity of buying and holding instead, at each of `points`, computed at each call; see
+        `buy_and_hold.buy_and_hold`. Empty if it cannot be computed.
+        """
+        instants = [*(begin for begin, _, _ in self.points[1:]), self.outcome.end_ns]
+        start_equity = float(self.outcome.start_equity)
+        growth = buy_and_hold(self.outcome.series, self.splits, instants)
+        return [start_equity * each for each in growth]
 
     def table(self, name: TableName) -> dict[str, list[Any]]:
         """Return the columns of a table that `write_results` writes, for a data frame of any kind:
@@ -109,15 +125,18 @@ def results_of(outcome: Outcome, run: RunFacts) -> Results:
         start_ns,
         end_ns,
     )
-    growth = buy_and_hold(outcome.series, run.options.splits, grid, end_ns)
-    held = growth[-1] - 1 if growth else None
+    splits = run.options.splits
+    held = buy_and_hold(outcome.series, splits, [min(end, end_ns) for end in bar_days.values()])
+    held_days = day_ends(dict(zip(bar_days, held, strict=False)), 1.0, bar_days if held else ())
+    benchmark = benchmark_of(held_days, start_ns, end_ns) if held else None
+    held_return = held[-1] - 1 if held else None
     return Results(
-        summary=summary_of(outcome, performance, path, held, run),
+        summary=summary_of(outcome, performance, path, held_return, benchmark, run),
         outcome=outcome,
         points=path.points,
-        buy_and_hold=[start_equity * each for each in growth],
         days=days,
         trips=trips,
+        splits=splits,
     )
 
 

@@ -19,7 +19,7 @@ from strategy_runtime.report.csv_tables import moment
 from strategy_runtime.report.equity_path import EquityPath, FallDates
 from strategy_runtime.report.fill_hash import fill_hash
 from strategy_runtime.report.jumps import suspected_jumps
-from strategy_runtime.report.performance import Performance
+from strategy_runtime.report.performance import Benchmark, Performance
 from strategy_runtime.runtime.risk.limits import NO_LIMITS, Limits
 from strategy_runtime.runtime.rounding import AS_GIVEN, Rounding
 from strategy_runtime.simulator.data.faults import DataFault, FaultSummary, summarize
@@ -113,7 +113,9 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
         max_drawdown: Largest fall of equity from an earlier peak, as a share of the peak, at the
             closes of bars, or at quotes and trades if there are any.
         max_drawdown_dates: When that was; None if equity never fell.
-        buy_and_hold: The return of equal amounts in all symbols, see `report.buy_and_hold`.
+        buy_and_hold: The return of equal amounts in all symbols, see `report.buy_and_hold`; None if
+            it cannot be computed.
+        benchmark: Further figures of buying and holding.
         financing: Interest charged, on borrowed shares and borrowed cash.
         performance: Figures by which runs are compared.
         fill_hash: See `report.fill_hash`.
@@ -147,6 +149,7 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
     max_drawdown: float
     max_drawdown_dates: FallDates | None
     buy_and_hold: float | None
+    benchmark: Benchmark | None
     performance: Performance
     fees: str
     financing: str
@@ -207,6 +210,7 @@ def summary_of(
     performance: Performance,
     path: EquityPath,
     buy_and_hold: float | None,
+    benchmark: Benchmark | None,
     run: RunFacts,
 ) -> Summary:
     """Make the summary from the state of an exchange at the end of a run."""
@@ -226,6 +230,7 @@ def summary_of(
         max_drawdown=path.max_drawdown,
         max_drawdown_dates=path.max_drawdown_dates,
         buy_and_hold=buy_and_hold,
+        benchmark=benchmark,
         performance=performance,
         fees=in_digits(outcome.fees),
         financing=in_digits(outcome.financing),

@@ -5,6 +5,7 @@ from decimal import Decimal
 from functools import partial
 
 from strategy_runtime.report.equity_path import FallDates
+from strategy_runtime.report.performance import Benchmark
 from strategy_runtime.report.summary import OrderSummary, Summary
 
 __all__ = [
@@ -79,10 +80,11 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
     amount = partial(money, decimals=summary.decimals)
     return [
         ("Return", share(summary.total_return, signed=True)),
-        ("Buy and hold", share(summary.buy_and_hold, signed=True)),
         ("Sharpe ratio", ratio(summary.performance.sharpe)),
         ("Maximum drawdown", share(-summary.max_drawdown)),
         *_dates(summary.max_drawdown_dates),
+        ("Buy and hold", share(summary.buy_and_hold, signed=True)),
+        *_of_holding(summary.benchmark),
         ("Equity at the start", amount(summary.start_equity)),
         ("Equity at the end", amount(summary.equity)),
         ("Realised profit", amount(summary.realized_pnl)),
@@ -103,6 +105,13 @@ def _rows(summary: Summary) -> list[tuple[str, str]]:
         *([("Bars a second", f"{summary.bars_per_s:,.0f}")] if summary.bars else []),
         ("Fill hash", summary.fill_hash[:16]),
     ]
+
+
+def _of_holding(benchmark: Benchmark | None) -> list[tuple[str, str]]:
+    if benchmark is None:
+        return []
+    fall = share(-benchmark.max_drawdown)
+    return [("  Sharpe ratio", ratio(benchmark.sharpe)), ("  Maximum drawdown", fall)]
 
 
 def _dates(fall: FallDates | None) -> list[tuple[str, str]]:

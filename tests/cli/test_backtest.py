@@ -131,9 +131,10 @@ def test_announced_splits_change_what_is_held(bot: Path, invoke: Invoke) -> None
 
 FIELDS = (
     "schema strategy parameters bars events fills orders start end cash equity start_equity return "
-    "max_drawdown max_drawdown_dates buy_and_hold performance fees financing realized_pnl "
-    "unrealized_pnl positions open_orders fill_hash wall_s bars_per_s data sent data_faults "
-    "complete quit_reason bankrupt warnings rejected_orders refused_orders hook_failures options"
+    "max_drawdown max_drawdown_dates buy_and_hold benchmark performance fees financing "
+    "realized_pnl unrealized_pnl positions open_orders fill_hash wall_s bars_per_s data sent "
+    "data_faults complete quit_reason bankrupt warnings rejected_orders refused_orders "
+    "hook_failures options"
 ).split()
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from strategy_runtime.report.buy_and_hold import buy_and_hold
-from strategy_runtime.report.grid import grid_of
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.splits import Split
 
@@ -24,9 +23,9 @@ def bars(symbol: str, *prices: tuple[float, float], first: int = 0) -> BarSeries
 
 
 def held(*series: BarSeries, splits: tuple[Split, ...] = (), days: int = 9) -> list[float]:
-    """Return the worth of one unit of money on each day."""
-    end = MONDAY + days * DAY
-    return buy_and_hold(series, splits, grid_of(series, end), end)
+    """Return the worth of one unit of money at the end of each day that has a bar."""
+    ends = sorted({start + DAY for each in series for start in each.starts})
+    return buy_and_hold(series, splits, [end for end in ends if end <= MONDAY + days * DAY])
 
 
 def test_money_is_spread_evenly() -> None:
@@ -81,6 +80,6 @@ def test_memory_of_long_columns_is_released_along_the_way(
     series = bars("A", *[(1.0, 1.0)] * 3000)
     series.closes = Closes(series.closes)  # type: ignore[assignment]
     monkeypatch.setattr(BarSeries, "release", lambda self: unreleased.__setitem__(0, 0))
-    assert len(held(series, days=3000)) == 1500
-    assert read[0] == 1500
+    assert len(held(series, days=3000)) == 3000
+    assert read[0] == 3000
     assert most[0] <= 64

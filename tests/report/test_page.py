@@ -170,7 +170,9 @@ async def test_equity_stands_beside_that_of_buying_and_holding() -> None:
     drawn = drawn_of(html)
     assert drawn["held"] == [round(1000 * close / 10, 2) for close in CLOSES]
     assert len(drawn["held"]) == len(drawn["equity"])
-    assert "Strategy Buy and hold Maximum drawdown from 2024-01-02 to 2024-01-02, " in text_of(html)
+    shown = text_of(html)
+    assert "Strategy Buy and hold Maximum drawdown from 2024-01-02 to 2024-01-02, " in shown
+    assert "Return +3.00 % +20.00 % buy and hold Annual return – Maximum drawdown" in shown
     assert 'id="held"' not in page_of(Exchange([]), faults=[])
 
 

@@ -12,6 +12,7 @@ from strategy_runtime.clock import ns_of
 from strategy_runtime.report.equity_path import day_of, path_of
 from strategy_runtime.report.performance import (
     Performance,
+    benchmark_of,
     day_ends,
     days_of,
     performance_of,
@@ -64,6 +65,20 @@ def test_ratios_are_those_of_the_daily_returns() -> None:
     assert found.sharpe == pytest.approx(fmean(returns) / stdev(returns) * scale)
     assert found.sortino == pytest.approx(fmean(returns) / downside * scale)
     assert found.annual_return is None  # five days are too few for an annual figure
+
+
+def test_a_benchmark_has_the_ratios_of_an_equity_that_moves_alike() -> None:
+    worth, days = [1.1, 1.32, 0.99, 1.2] * 10, range(40)
+    by_day = {MONDAY // DAY + day: worth[day] for day in days}
+    ends = day_ends(by_day, 1.0, by_day)
+    found = benchmark_of(ends, MONDAY, MONDAY + 40 * DAY)
+    alike = figures([1000 * each for each in worth], [*days])
+    assert found.sharpe == pytest.approx(alike.sharpe)
+    assert found.annual_return == pytest.approx(alike.annual_return)
+    assert found.annual_volatility == pytest.approx(alike.annual_volatility)
+    assert found.max_drawdown == pytest.approx(0.25)
+    falling = benchmark_of(day_ends({0: 0.8}, 1.0, [0]), 0, DAY)
+    assert falling.max_drawdown == pytest.approx(0.2), "it falls from what was invested"
 
 
 def test_a_year_has_as_many_days_as_the_data_show() -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from decimal import Decimal
+from statistics import fmean, stdev
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from strategy_runtime.report.results import results_of
 from strategy_runtime.report.summary import SCHEMA, RunFacts, Summary
 from strategy_runtime.report.table import heading, money, render
 from strategy_runtime.simulator.data.faults import DataFault, FaultKind
-from strategy_runtime.simulator.data.series import QuoteSeries
+from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
 from tests.strategies import Scripted
@@ -90,6 +91,23 @@ async def test_the_path_of_equity_ends_where_the_account_does_also_with_quotes_b
     assert found.summary.equity == "990"
     assert found.days[-1].equity == found.points[-1][1] == 990.0
     assert found.summary.max_drawdown == pytest.approx(0.02)
+
+
+def test_buying_and_holding_has_figures_of_its_own() -> None:
+    days = BarSeries("S:A", "1d", DAY_NS)
+    for day, close in enumerate((12, 9, 12)):
+        days.append(day * DAY_NS, 10, 12, 9, close, 1)
+    exchange = Exchange([days])
+    for _ in exchange.phases():
+        exchange.outbox.clear()
+    facts = RunFacts(options=ExchangeOptions(), faults=[], wall_s=0.5, refused_orders=0)
+    found = results_of(exchange.outcome(), facts).summary
+    gains = 12 / 10 - 1, 9 / 12 - 1, 12 / 9 - 1
+    assert found.buy_and_hold == pytest.approx(0.2)
+    assert found.benchmark is not None
+    assert found.benchmark.max_drawdown == pytest.approx(0.25)
+    assert found.benchmark.sharpe == pytest.approx(fmean(gains) / stdev(gains) * 365.25**0.5)
+    assert found.performance.sharpe is None, "nothing was traded"
 
 
 async def test_where_no_bar_was_read_events_are_counted() -> None:
@@ -171,7 +189,10 @@ async def test_the_table_says_the_same_in_words() -> None:
     found, table = await document(*FAULTS)
     lines = table.splitlines()
     assert lines[0] == "Scripted(stake=0.10, fast=3)"
-    rows = dict(re.split(r" {2,}", line.strip()) for line in lines[3:23])
+    rows = dict(re.split(r" {2,}", line[2:]) for line in lines[3:25] if line[2] != " ")
+    below = lines.index(next(line for line in lines if line.startswith("  Buy and hold"))) + 1
+    held = [re.split(r" {2,}", line.strip()) for line in lines[below : below + 2]]
+    assert held == [["Sharpe ratio", "-"], ["Maximum drawdown", "0.00 %"]]
     assert rows["Equity at the start"] == "1,000.00"
     assert rows["Equity at the end"] == f"{Decimal(found['equity']):,.2f}"
     assert rows["Fees"] == "1.40"
