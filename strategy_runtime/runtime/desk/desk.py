@@ -270,6 +270,7 @@ class TradingDesk(Outbox):
             return None  # it was refused or has ended meanwhile
         try:
             ended = self._book.marked(await self._venue.cancel(latest.id))
+            self._note_cancel(ended)
             if self._journal is not None and self.is_closed:
                 self._journal.withdraw(ended)  # no event is heard any more
             return ended
@@ -281,7 +282,7 @@ class TradingDesk(Outbox):
 
     def _latest(self, known: Order) -> Order:
         """Return the latest known state of an order."""
-        return self._book.order(name_of(known)) or known
+        return self._known(name_of(known)) or known
 
     async def _ended(self, known: Order) -> Order | None:
         """Return the venue's state of an order if it has ended, so that a cancel came too late."""
@@ -442,7 +443,8 @@ class TradingDesk(Outbox):
 
     def orders(self, symbol: str | None, *, external: bool = False) -> list[Order]:
         """See `Strategy.orders`."""
-        return self._book.orders(symbol, external=external)
+        listed = self._book.orders(symbol, external=external)
+        return [o for o in listed if o.id not in self._cancelled] if self._cancelled else listed
 
     @property
     def risk_state(self) -> RiskState:

@@ -25,7 +25,7 @@ from strategy_runtime.errors import (
 )
 from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.runtime.book import Book
-from strategy_runtime.runtime.book.order_states import is_on_its_way, newly_placed
+from strategy_runtime.runtime.book.order_states import is_on_its_way, name_of, newly_placed
 from strategy_runtime.runtime.desk.doubts import Doubts
 from strategy_runtime.runtime.desk.lines import Amendment, Lines, Request
 from strategy_runtime.runtime.desk.refusals import (
@@ -87,6 +87,8 @@ class Outbox:
         self._fill_waiters: dict[str, asyncio.Event] = {}
         self._open_tickets: dict[str, WeakSet[Ticket]] = {}
         """Live: tickets still referenced, of orders that have not ended, by client order id."""
+        self._cancelled: dict[str, Order] = {}
+        """Orders that ended with the answer to a cancel, by the venue's id, until their event."""
         book.when_ended = self._order_ended
 
     def settle_at_once(self) -> bool:
@@ -307,6 +309,7 @@ class Outbox:
 
     def _order_ended(self, key: str, order: Order) -> None:
         """Give an ended order to its tickets, and wake those who wait for its end."""
+        self._cancelled.pop(order.id, None)
         for ticket in self._open_tickets.pop(key, ()):
             ticket.ended = order
         waiter = self._fill_waiters.pop(key, None)
@@ -337,7 +340,7 @@ class Outbox:
 
     def order_about(self, ticket: Ticket) -> Order:
         """Return the order of a ticket, however long ago it ended."""
-        order = self._book.order(ticket.client_order_id) or ticket.ended
+        order = self._known(ticket.client_order_id) or ticket.ended
         return order or self.order_of(ticket.client_order_id)
 
     def order_of(self, key: str) -> Order:
@@ -346,10 +349,21 @@ class Outbox:
         Raises:
             ValueError: There is none in this run, or it ended so long ago that it was forgotten.
         """
-        order = self._book.order(key)
+        order = self._known(key)
         if order is None:
             raise ValueError(f"no order {key!r} in this run{self._book.what_is_forgotten}")
         return order
+
+    def _known(self, key: str) -> Order | None:
+        """Return an order by its client order id or the venue's id, as its last answer has it."""
+        order = self._book.order(key)
+        return None if order is None else self._cancelled.get(order.id, order)
+
+    def _note_cancel(self, answer: Order) -> None:
+        """Note that an order has ended, although events before that of its end may still come."""
+        known = self._book.order(name_of(answer))
+        if answer.status.is_terminal and known is not None and known.is_open:
+            self._cancelled[known.id] = answer
 
 
 def _at_once(request: Coroutine[Any, Any, Order | None]) -> Order | None:
