@@ -9,6 +9,7 @@ from strategy_runtime.cli.mode import mode_of
 from strategy_runtime.cli.redaction import indented, safe
 from strategy_runtime.cli.storage import folder_of
 from strategy_runtime.errors import ApiError, ConfigError, StrategyRuntimeError
+from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.report.cells import ljust, width_of
 from strategy_runtime.runtime.store import state_keeper
 from strategy_runtime.strategy.parameters import ENVIRONMENT_PREFIX
@@ -67,7 +68,8 @@ async def check_proxy(
             _passed(
                 "requests",
                 settings.rest_url,
-                f"equity {account.equity:f} {account.currency}, {len(orders)} open orders, "
+                f"equity {in_digits(account.equity)} {account.currency}, "
+                f"{len(orders)} open orders, "
                 f"{len(positions)} positions",
             )
             mode = await mode_of(venue, settings.mode)

@@ -16,6 +16,7 @@ from strategy_runtime.ids import Random
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import ConnectionEvent, Event, ProxyErrorEvent, RateLimitEvent
 from strategy_runtime.protocol.models import Candle
+from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.delivery import Deliver, Delivery
 from strategy_runtime.runtime.desk import TradingDesk
@@ -132,16 +133,32 @@ class Link:
             if was_up:  # a late hello, or the broker's own link has been restored
                 return
             missed = await self._catch_up(again) if is_live else []
+            away = None if self._lost_at is None else monotonic() - self._lost_at
+            if is_live or away is not None:
+                self._log_connection(away, len(missed))
             await delivery.call("on_connect", strategy.on_connect)
-            if self._lost_at is not None:
-                away, end = timedelta(seconds=monotonic() - self._lost_at), now()
-                gap = Gap(end - away, end, by_symbol(missed))
+            if away is not None:
+                end = now()
+                gap = Gap(end - timedelta(seconds=away), end, by_symbol(missed))
                 await delivery.call("on_reconnect", partial(strategy.on_reconnect, gap))
             self._lost_at = None
         elif event.event is ConnectionEventKind.RECONNECTING and self._lost_at is None:
             self._lost_at = monotonic()
             self.is_reconciled = False
             await delivery.call("on_disconnect", strategy.on_disconnect)
+
+    def _log_connection(self, away: float | None, missed: int) -> None:
+        """Log a connection, what was found, and for how long there was none before."""
+        account, own = self._book.account, self._book.orders(external=False)
+        after = "" if away is None else f" again after {away:.1f} s, candles missed: {missed}"
+        _log.info(
+            "connected%s; equity %s %s, own open orders: %d, positions: %d",
+            after,
+            in_digits(account.equity),
+            account.currency,
+            len(own),
+            len(self._book.positions),
+        )
 
     async def _note_session(self, session: str | None) -> None:
         """Detect a restart of the proxy, after which candles and executions may start again.

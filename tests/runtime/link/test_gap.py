@@ -77,6 +77,32 @@ def test_a_venue_without_bars_leaves_a_gap_and_says_so(caplog: pytest.LogCapture
     assert "missed candles of S:A cannot be read: CHAOS: a status by chance" in (caplog.text)
 
 
+class Holds(Listens):
+    """Holds one unit, and has a bid below the market."""
+
+    def on_candle(self, candle: Candle) -> None:
+        if not self.heard:
+            self.buy("S:A", 1)
+            self.buy("S:A", 1, limit=9)
+        super().on_candle(candle)
+
+
+def test_the_log_tells_when_the_connection_is_back_and_what_there_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "strategy_runtime")
+    strategy = Holds()
+    live_run(strategy, lambda runner: sleep(30), faults=(Fault(Kind.RESTART, 10, seconds=AWAY_S),))
+    (gap,) = strategy.gaps
+    first, again = (line for line in caplog.messages if line.startswith("connected"))
+    assert first == "connected; equity 100000 USD, own open orders: 0, positions: 0"
+    missed = len(gap.missed["S:A"])
+    assert again.startswith(
+        f"connected again after {gap.seconds:.1f} s, candles missed: {missed}; equity 100000."
+    )
+    assert again.endswith(" USD, own open orders: 1, positions: 1")
+
+
 class Lists(Strategy):
     """Records late candles, and those that its gap lists as missed."""
 
