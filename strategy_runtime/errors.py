@@ -25,7 +25,7 @@ which a command exits when the exception reaches it.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 __all__ = [
     "AccessDenied",
@@ -44,9 +44,13 @@ __all__ = [
     "SubscriptionError",
     "TimeframeError",
     "Unreachable",
+    "Verb",
     "WouldDeadlock",
     "reason_of",
 ]
+
+Verb = Literal["submit", "modify", "cancel"]
+"""What is requested for an order."""
 
 _NOT_OFFERED = (404, 405, 501)
 
@@ -158,6 +162,7 @@ class OrderRejected(StrategyRuntimeError):
         details: What the venue added, or an empty mapping.
         client_order_id: The order's own id.
         symbol: The order's symbol.
+        verb: What was refused: `submit`, the order itself, or `modify` or `cancel`.
     """
 
     def __init__(
@@ -167,6 +172,7 @@ class OrderRejected(StrategyRuntimeError):
         *,
         client_order_id: str,
         symbol: str,
+        verb: Verb = "submit",
         details: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(f"{symbol} {client_order_id}: {code}: {message}")
@@ -175,6 +181,7 @@ class OrderRejected(StrategyRuntimeError):
         self.details: Mapping[str, Any] = details or {}
         self.client_order_id = client_order_id
         self.symbol = symbol
+        self.verb = verb
 
 
 class FateUnknown(StrategyRuntimeError):

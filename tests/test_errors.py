@@ -20,6 +20,7 @@ _WITH_FACTS = [
     FrameError("no id", "evt-1"),
     HookFailed("on_candle", "candle S:A"),
     OrderRejected("NO", "never", client_order_id="Bot-bt-1", symbol="S:A", details={"field": "x"}),
+    OrderRejected("NO", "never", client_order_id="Bot-bt-1", symbol="S:A", verb="cancel"),
 ]
 _KINDS = [
     each

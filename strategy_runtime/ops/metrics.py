@@ -10,7 +10,7 @@ from typing import Any
 
 from strategy_runtime import __version__
 from strategy_runtime.clock import monotonic, now_s
-from strategy_runtime.errors import ConfigError
+from strategy_runtime.errors import ConfigError, Verb
 from strategy_runtime.ops.health import Health
 from strategy_runtime.ops.tallies import Tallies
 from strategy_runtime.protocol.enums import ConnectionEventKind
@@ -20,7 +20,6 @@ from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.observer import Note, RequestOutcome
 from strategy_runtime.strategy.desk import Mode
 from strategy_runtime.strategy.hooks import EVENT_HOOKS
-from strategy_runtime.strategy.ticket import Verb
 from strategy_runtime.strategy.views import RiskState
 
 __all__ = ["Metrics"]

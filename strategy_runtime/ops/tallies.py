@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import Any, get_args
 
+from strategy_runtime.errors import Verb
 from strategy_runtime.protocol.events import Event
 from strategy_runtime.runtime.observer import Note, RequestOutcome
-from strategy_runtime.strategy.ticket import Verb
 
 __all__ = ["HOOK_BUCKETS", "Durations", "Tallies"]
 

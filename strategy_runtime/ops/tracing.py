@@ -13,11 +13,10 @@ from threading import Thread
 from typing import Any, NamedTuple
 
 from strategy_runtime.clock import monotonic, now, ns_of
-from strategy_runtime.errors import ConfigError
+from strategy_runtime.errors import ConfigError, Verb
 from strategy_runtime.protocol.events import Event
 from strategy_runtime.runtime.observer import Note, RequestOutcome
 from strategy_runtime.strategy.desk import Mode
-from strategy_runtime.strategy.ticket import Verb
 
 __all__ = ["Tracing", "exporter_of"]
 

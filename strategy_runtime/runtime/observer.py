@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal, Protocol
 
 from strategy_runtime.clock import stopwatch
+from strategy_runtime.errors import Verb
 from strategy_runtime.protocol.events import Event
 from strategy_runtime.strategy.desk import Mode
 from strategy_runtime.strategy.hooks import wants_awaiting
-from strategy_runtime.strategy.ticket import Verb
 
 __all__ = ["Handler", "Note", "Observer", "Observers", "RequestOutcome", "observed"]
 

@@ -1,17 +1,14 @@
 """Tickets: what `buy`, `sell`, `close`, `modify`, `cancel` and `target` return."""
 
 from collections.abc import Generator
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
-from strategy_runtime.errors import OrderRejected
+from strategy_runtime.errors import OrderRejected, Verb
 from strategy_runtime.protocol.models import Order
 
-__all__ = ["Ticket", "Verb"]
-
-Verb = Literal["submit", "modify", "cancel"]
-"""What a ticket requests for its order."""
+__all__ = ["Ticket"]
 
 
 class Clerk(Protocol):

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from strategy_runtime import Candle, Quote, RiskState, Strategy
 from strategy_runtime.clock import monotonic, now
-from strategy_runtime.errors import ConfigError
+from strategy_runtime.errors import ConfigError, Verb
 from strategy_runtime.ops.health import Health
 from strategy_runtime.ops.metrics import Metrics
 from strategy_runtime.protocol.enums import ConnectionEventKind
@@ -21,7 +21,6 @@ from strategy_runtime.runtime.observer import RequestOutcome
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.venue import SimulatedVenue
-from strategy_runtime.strategy.ticket import Verb
 from tests.ops.support import status
 from tests.report.support import series
 

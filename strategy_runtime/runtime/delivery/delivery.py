@@ -6,12 +6,12 @@ has returned and every order it placed has been answered.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from strategy_runtime.clock import ns_of, rfc3339
-from strategy_runtime.errors import AccessDenied, DataError, HookFailed, OrderRejected
+from strategy_runtime.errors import AccessDenied, DataError, HookFailed, OrderRejected, Verb
 from strategy_runtime.protocol.events import (
     BacktestComplete,
     CandleRun,
@@ -47,6 +47,7 @@ Deliver = Callable[[Burst, Table], Awaitable[None]]
 _COMPLETE_WITHIN_S = 8.0
 _ON_ERROR = "on_error"
 _EARLIER = "an earlier hook"
+_REFUSED: Mapping[Verb, str] = {"submit": "order", "modify": "change", "cancel": "cancel"}
 
 _log = logging.getLogger("strategy_runtime")
 
@@ -270,7 +271,7 @@ class Delivery:
         hook = overridden(self._strategy, _ON_ERROR)
         if hook is None:
             if isinstance(error, OrderRejected):
-                _log.warning("order refused: %s", error)
+                _log.warning("%s refused: %s", _REFUSED[error.verb], error)
             return
         await self.call(_ON_ERROR, partial(hook, error), settle=False)
 

@@ -21,6 +21,7 @@ from strategy_runtime.errors import (
     FateUnknown,
     OrderRejected,
     StrategyRuntimeError,
+    Verb,
     WouldDeadlock,
 )
 from strategy_runtime.protocol.models import Order, OrderRequest
@@ -41,7 +42,7 @@ from strategy_runtime.runtime.observer import Observer
 from strategy_runtime.runtime.store import Journal
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy.desk import Mode
-from strategy_runtime.strategy.ticket import Ticket, Verb
+from strategy_runtime.strategy.ticket import Ticket
 
 __all__ = ["Outbox"]
 

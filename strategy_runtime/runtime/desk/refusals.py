@@ -44,6 +44,7 @@ def refused(ticket: Ticket, refusal: ApiError) -> OrderRejected:
         refusal.message,
         client_order_id=ticket.client_order_id,
         symbol=ticket.symbol,
+        verb=ticket.verb,
         details=refusal.details if isinstance(refusal.details, dict) else None,
     )
 
@@ -55,6 +56,7 @@ def failed(ticket: Ticket, code: str, trouble: StrategyRuntimeError) -> OrderRej
         str(trouble),
         client_order_id=ticket.client_order_id,
         symbol=ticket.symbol,
+        verb=ticket.verb,
     )
 
 

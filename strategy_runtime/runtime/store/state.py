@@ -13,13 +13,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from strategy_runtime.errors import DataError, reason_of
+from strategy_runtime.errors import DataError, Verb, reason_of
 from strategy_runtime.runtime.observer import Note, RequestOutcome
 from strategy_runtime.runtime.store.atomic import replace_file
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.strategy.desk import Mode
 from strategy_runtime.strategy.state import NAME, state_type_of
-from strategy_runtime.strategy.ticket import Verb
 
 __all__ = ["StateKeeper", "state_keeper"]
 

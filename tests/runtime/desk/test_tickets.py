@@ -109,6 +109,48 @@ async def test_a_refusal_without_on_error_is_logged(caplog: pytest.LogCaptureFix
     assert "order refused: S:X Careless-test-1: ORDER_REJECTED" in caplog.text
 
 
+class Meddles(Strategy):
+    """Changes and cancels its first order, which the next open fills, when the backtest is over."""
+
+    def on_candle(self, candle: Candle) -> None:
+        self.bid = self.buy(X, 1, limit=5)
+
+    def on_stop(self) -> None:
+        self.modify(self.bid, limit=6)
+        self.cancel(self.bid)
+
+
+async def test_a_refused_change_or_cancel_is_not_called_a_refused_order(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with Meddles().run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+    of = "refused: S:X Meddles-test-1: ORDER_NOT_MODIFIABLE: the backtest is over"
+    assert [line for line in caplog.messages if "refused" in line] == [
+        f"change {of}",
+        f"cancel {of}",
+    ]
+
+
+async def test_a_refusal_has_what_was_refused() -> None:
+    class Tells(Meddles):
+        def on_start(self) -> None:
+            self.refused: list[str] = []
+
+        def on_error(self, error: Exception) -> None:
+            assert isinstance(error, OrderRejected)
+            self.refused.append(error.verb)
+
+        def on_candle(self, candle: Candle) -> None:
+            super().on_candle(candle)
+            self.buy(X, 100_000)
+
+    strategy = Tells()
+    async with strategy.run_test() as pilot:
+        await pilot.candles(X, closes=[10])
+    assert strategy.refused == ["submit", "modify", "cancel"]
+
+
 async def test_awaiting_a_fill_in_a_hook_raises_at_once_and_says_why() -> None:
     class Waits(Strategy):
         async def on_candle(self, candle: Candle) -> None:
