@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from enum import EnumType
 from inspect import Parameter, signature
 from typing import Any
 
@@ -11,6 +12,7 @@ from strategy_runtime.indicators import Indicator, Line
 from strategy_runtime.protocol.models import Candle, Order
 from strategy_runtime.runtime.tracebacks import message_of
 from strategy_runtime.strategy import AccountView, NetPosition, Strategy, Ticket
+from strategy_runtime.strategy.hooks import HOOKS
 from strategy_runtime.suggestions import did_you_mean, some_of
 
 __all__ = ["hint_for"]
@@ -77,14 +79,19 @@ _HINTS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], ..
     ),
     (
         TypeError,
-        r"'(Candle|Quote|Order|Trade)' object is not subscriptable",
-        "fields are attributes: write candle.close",
+        r"'(Candle|Quote|Order|Trade|AccountView)' object is not subscriptable",
+        "fields are attributes: write candle.close, or self.account.equity",
     ),
     (
         TypeError,
         "NoneType can't be used in 'await' expression|'NoneType' object can't be awaited",
         "None was awaited: close() and target() return it if there is nothing to do, and so does "
         "every hook that is not `async def`, such as those of Strategy itself",
+    ),
+    (
+        AttributeError,
+        "'NoneType' object has no attribute '(client_order_id|error|filled|is_settled|order)'",
+        "close() and target() return None if there is nothing to do",
     ),
     (
         RuntimeError,
@@ -112,27 +119,48 @@ _ELSEWHERE: Mapping[type[Any], Mapping[str, str]] = {
     Strategy: {
         **dict.fromkeys(("data", "datas"), "candle, and before it self.history(symbol, n)"),
         **dict.fromkeys(("I", "ta"), "self.sma(…), self.indicator(…) and the like, in on_start"),
-        **dict.fromkeys(("broker", "portfolio", "wallets"), "self.account"),
+        **dict.fromkeys(("broker", "fetchbalance", "portfolio", "wallets"), "self.account"),
         **dict.fromkeys(("p", "params"), "the parameter's own name, as in self.fast"),
+        **dict.fromkeys(("clock", "currenttime", "currenttimestamp", "time"), "self.now"),
+        **dict.fromkeys(
+            ("fetchohlcv", "fetchticker"), "self.history(symbol, n) and self.last(symbol)"
+        ),
+        **dict.fromkeys(("fetchopenorders", "getopenorders", "openorders"), "self.orders(symbol)"),
+        "cache": "self.position(symbol), self.orders(symbol) and self.history(symbol, n)",
         "symbol": "candle.symbol",
         "cash": "self.account.margin_available",
+        **dict.fromkeys(("ordertargetpercent", "setholdings"), "self.target(symbol, fraction=…)"),
+        "ordertargetvalue": "self.target(symbol, notional=…)",
+        "ordertarget": "self.target(symbol, quantity=…)",
         **dict.fromkeys(
-            ("order_target_percent", "set_holdings"), "self.target(symbol, fraction=…)"
+            (
+                *("createlimitorder", "createmarketorder", "createorder", "limitorder", "order"),
+                *("marketorder", "orderfactory", "placeorder", "stoporder", "submitorder"),
+            ),
+            "self.buy(…) and self.sell(…)",
         ),
-        "order_target_value": "self.target(symbol, notional=…)",
-        "order_target": "self.target(symbol, quantity=…)",
-        **dict.fromkeys(("create_order", "market_order", "order"), "self.buy(…) and self.sell(…)"),
-        "buy_bracket": "self.buy(…, stop_loss=…, take_profit=…)",
-        "sell_bracket": "self.sell(…, stop_loss=…, take_profit=…)",
-        **dict.fromkeys(("schedule", "schedule_function"), "self.every(…) and self.at(…)"),
-        "add_timer": "self.every(…) and self.at(…)",
-        **dict.fromkeys(("getposition", "get_position"), "self.position(symbol)"),
+        **dict.fromkeys(("bracketorder", "buybracket"), "self.buy(…, stop_loss=…, take_profit=…)"),
+        "sellbracket": "self.sell(…, stop_loss=…, take_profit=…)",
         **dict.fromkeys(
-            ("trades", "closed_trades"),
+            ("addtimer", "schedule", "schedulefunction", "settimer"),
+            "self.every(…) and self.at(…)",
+        ),
+        "getposition": "self.position(symbol)",
+        **dict.fromkeys(
+            ("trades", "closedtrades"),
             "self.position(symbol) while it is open, on_position when it closes, and results.trips "
             "after the run",
         ),
-        "liquidate": "self.close(symbol)",
+        **dict.fromkeys(("closeposition", "liquidate"), "self.close(symbol)"),
+        **dict.fromkeys(("closeallpositions", "flatten"), "self.close_all()"),
+        **dict.fromkeys(
+            ("subscribe", "subscribebars", "subscribequoteticks"), "the option --subscriptions"
+        ),
+        "consolidate": "a coarser candle, as in --subscriptions S:AAPL:candle_1h",
+        **dict.fromkeys(("setwarmup", "warmup"), "done by the runtime, for all indicators"),
+        **dict.fromkeys(
+            ("debug", "info", "warning"), "self.log.info('bought', price=candle.close)"
+        ),
     },
     NetPosition: {
         "close": "self.close(symbol)",
@@ -145,7 +173,10 @@ _ELSEWHERE: Mapping[type[Any], Mapping[str, str]] = {
     Ticket: {"cancel": "self.cancel(ticket)"},
     Candle: dict.fromkeys(("date", "datetime", "time"), "timestamp, the start of the bar"),
 }
-"""Names that such an object has in other engines, and what to write here."""
+"""Names that such an object has in other engines, and what to write here.
+
+Those of more than one letter stand without capitals and underscores.
+"""
 
 _ARGUMENTS: Mapping[str, str] = {
     "size": "fraction=0.1 for a tenth of equity, or a quantity in units",
@@ -176,6 +207,8 @@ def hint_for(error: BaseException | None) -> str:
 
 def _of_attribute(owner: object, name: str) -> str:
     """Return what to write in place of an attribute that an object of ours does not have."""
+    if isinstance(owner, EnumType) and owner.__module__.startswith(_PACKAGE):
+        return f"{owner.__name__} has {some_of([*owner.__members__])}"
     kind = type(owner)
     is_strategy = isinstance(owner, Strategy)
     if not (is_strategy or isinstance(owner, Indicator) or kind.__module__.startswith(_PACKAGE)):
@@ -184,13 +217,16 @@ def _of_attribute(owner: object, name: str) -> str:
         with suppress(Exception):
             if hasattr(getattr(owner, part), name):
                 return f"it is {'self' if is_strategy else ''}.{part}.{name}"
+    spelt = name if len(name) == 1 else name.replace("_", "").lower()
     for each, names in _ELSEWHERE.items():
-        if isinstance(owner, each) and name in names:
-            return f"here it is {names[name]}"
+        if isinstance(owner, each) and spelt in names:
+            return f"here it is {names[spelt]}"
     public = [each for each in dir(owner) if not each.startswith("_")]
     if name in public:
         return ""
-    guess = did_you_mean(name, public).removeprefix("; ")
+    # A hook is hardly ever what is missing, since it is not called by the strategy.
+    alike = [each for each in public if each not in HOOKS or name.startswith("on")]
+    guess = did_you_mean(name, alike).removeprefix("; ")
     return guess if guess or is_strategy else f"{kind.__name__} has {some_of(public, 40)}"
 
 

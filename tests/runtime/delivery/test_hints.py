@@ -33,12 +33,16 @@ NUMBERS = (
     "self.history(symbol, n) is a list of candles: take their numbers, as in [each.close for each "
     "in self.history(symbol, 20)]"
 )
+FIELDS = "fields are attributes: write candle.close, or self.account.equity"
 BUY_AND_SELL = "here it is self.buy(…) and self.sell(…)"
 BUY_TAKES = (
     "buy() takes symbol, quantity; by name limit, stop, trailing, trailing_percent, fraction, "
     "notional, risk, stop_loss, take_profit, time_in_force, post_only, reduce_only, oco_group, "
     "client_order_id"
 )
+
+LOG = "here it is self.log.info('bought', price=candle.close)"
+ON_CANDLE = "did you mean 'on_candle' or 'on_trade' or 'cancel'?"
 
 Act = Callable[[Any, Any], object]
 
@@ -97,13 +101,27 @@ async def awaited(thing: Any) -> None:
         (lambda self, candle: self.history(A, 1).Close, NUMBERS),
         (lambda self, candle: sum(self.history(A, 1)), NUMBERS),
         (lambda self, candle: self.history(A, 1)[0] / 2, NUMBERS),
-        (lambda self, candle: candle["close"], "fields are attributes: write candle.close"),
+        (lambda self, candle: candle["close"], FIELDS),
+        (lambda self, candle: self.account["equity"], FIELDS),
         (lambda self, candle: candle.Close, "did you mean 'close'?"),
         (lambda self, candle: self.buy(A, 1).status, "it is .order.status"),
         (lambda self, candle: self.equity, "it is self.account.equity"),
         (lambda self, candle: self.lookbak, "did you mean 'lookback'?"),
         (lambda self, candle: self.symbol, "here it is candle.symbol"),
         (lambda self, candle: self.market_order(A, 1), BUY_AND_SELL),
+        (lambda self, candle: self.submit_order(A, 1), BUY_AND_SELL),
+        (lambda self, candle: self.MarketOrder(A, 1), BUY_AND_SELL),
+        (lambda self, candle: self.SetHoldings(A, 1), "here it is self.target(symbol, fraction=…)"),
+        (lambda self, candle: self.close_position(A), "here it is self.close(symbol)"),
+        (lambda self, candle: self.clock.utc_now(), "here it is self.now"),
+        (lambda self, candle: self.Debug("x"), LOG),
+        (
+            lambda self, candle: self.set_warm_up(20),
+            "here it is done by the runtime, for all indicators",
+        ),
+        (lambda self, candle: self.cancel_order("1"), "did you mean 'cancel' or 'cancel_all'?"),
+        (lambda self, candle: self.get_position(A), "did you mean 'position' or 'positions'?"),
+        (lambda self, candle: self.on_candel(candle), ON_CANDLE),
         (lambda self, candle: self.position(), "write self.position(candle.symbol)"),
         (lambda self, candle: self.position(symbol=A), "write self.position(candle.symbol)"),
         (
