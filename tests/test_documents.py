@@ -258,6 +258,23 @@ async def test_the_strategy_of_two_symbols_compares_candles_of_one_instant() -> 
         assert pilot.position("S:MSFT").is_long
 
 
+async def test_the_strategy_with_signals_from_outside_follows_the_latest() -> None:
+    (source,) = [text for text in blocks("python", "docs/strategies.md") if "class Follows" in text]
+    namespace: dict[str, Any] = {}
+    exec(source, namespace)  # noqa: S102
+    strategy = namespace["Follows"]()
+    async with strategy.run_test() as pilot:
+        await pilot.candles("S:AAPL", closes=[50])
+        strategy.signals.put(("S:AAPL", 0.2))
+        strategy.follow()
+        await pilot.candles("S:AAPL", closes=[50, 50])
+        assert pilot.position("S:AAPL").quantity == 400
+        strategy.signals.put(("S:AAPL", 0))
+        strategy.follow()
+        await pilot.candles("S:AAPL", closes=[50, 50])
+        assert pilot.position("S:AAPL").is_flat
+
+
 def test_a_timer_after_a_gap_orders_for_the_open_that_is_said(tmp_path: Path) -> None:
     """The docs on strategies: that of Monday 00:00 fires when Monday's bar has ended."""
 
@@ -377,13 +394,13 @@ def test_the_type_checker_has_nothing_to_say_of_what_is_shown(tmp_path: Path) ->
     for piece in blocks("python", "docs/strategies.md"):
         if whole := re.search(r"^class (\w+)\((?:Strategy|Indicator)", piece, re.MULTILINE):
             modules[whole[1].lower()] = piece
-    assert len(modules) == 7
+    assert len(modules) == 8
     for name, source in modules.items():
         (tmp_path / f"{name}.py").write_text(source)
     settings = f"[mypy]\nstrict = true\nmypy_path = {ROOT}\ncache_dir = {ROOT / '.mypy_cache'}\n"
     (tmp_path / "mypy.ini").write_text(settings)
     done = finished([sys.executable, "-m", "mypy", "."], cwd=tmp_path)
-    assert "no issues found in 7 source files" in done.stdout, done.stdout
+    assert "no issues found in 8 source files" in done.stdout, done.stdout
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/research.md"])
