@@ -67,7 +67,8 @@ class StateFolder:
             os.close(self._lock)
             raise ConfigError(
                 f"{name} is running already: process {holder} holds {lock}; stop it, or give this "
-                "one another --state-dir"
+                "one another --state-dir if it trades another account; on the same account, run a "
+                "subclass with another name, by which its orders are told apart"
             ) from None
         # A process forked by the strategy, such as one of a pool, may survive when this one is
         # killed, and would keep the lock.

@@ -43,7 +43,8 @@ def test_a_second_process_is_refused_until_the_first_has_ended(tmp_path: Path) -
         lock = tmp_path / "Bot@localhost-8080" / "lock"
         assert str(refused.value) == (
             f"Bot@localhost-8080 is running already: process {first.pid} holds {lock}; stop it, or "
-            "give this one another --state-dir"
+            "give this one another --state-dir if it trades another account; on the same account, "
+            "run a subclass with another name, by which its orders are told apart"
         )
         StateFolder(tmp_path, "Other@localhost-8080").close()
         first.send_signal(signal.SIGKILL)
