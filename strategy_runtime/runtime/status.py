@@ -33,7 +33,7 @@ class PositionStatus(Struct, frozen=True):
 
 
 class OrderStatusLine(Struct, frozen=True):
-    """An open order; external if the strategy did not place it."""
+    """An open order; external if the strategy did not place it. Prices it lacks are None."""
 
     client_order_id: str
     symbol: str
@@ -43,6 +43,8 @@ class OrderStatusLine(Struct, frozen=True):
     filled_quantity: str
     status: str
     external: bool = False
+    limit_price: str | None = None
+    stop_price: str | None = None
 
     @classmethod
     def of(cls, order: Order) -> Self:
@@ -56,6 +58,8 @@ class OrderStatusLine(Struct, frozen=True):
             _text(order.filled_quantity),
             order.status.value,
             order.external,
+            None if order.limit_price is None else _text(order.limit_price),
+            None if order.stop_price is None else _text(order.stop_price),
         )
 
 

@@ -74,7 +74,12 @@ def test_what_others_ordered_is_marked_and_not_reached_by_cancel_all() -> None:
         resting(exchange, 3, None)
         resting(exchange, 4, "Other-1")
         await sleep(3)
-        assert [line.external for line in runner.status().open_orders].count(True) == 3
+        others = [line for line in runner.status().open_orders if line.external]
+        assert [(line.limit_price, line.stop_price) for line in others] == [
+            ("1", None),
+            ("3", None),
+            ("4", None),
+        ]
         await sleep(25)
 
     live_run(strategy, during, exchange=exchange)
