@@ -3,6 +3,10 @@
 Nothing is dropped except a quote for which a newer one of its symbol arrives: the newer one takes
 its place in the queue. So a slow strategy sees the latest quotes, at most one of each symbol waits,
 and candles and everything about orders and the account stay complete and in order.
+
+If events about orders, executions or positions in the symbol have arrived in between, the newer
+quote comes behind them instead. A strategy that saw a price before the fill that was made by it
+would change an order that is over.
 """
 
 import logging
@@ -13,7 +17,14 @@ from threading import Lock
 from msgspec import Struct
 
 from strategy_runtime.protocol.codec import Frame, id_of, unwrap
-from strategy_runtime.protocol.events import CandleFrame, Event, QuoteFrame
+from strategy_runtime.protocol.events import (
+    CandleFrame,
+    Event,
+    OrderEvent,
+    PositionEvent,
+    QuoteFrame,
+    TradeEvent,
+)
 
 __all__ = ["Lane"]
 
@@ -23,9 +34,15 @@ _log = logging.getLogger("strategy_runtime")
 
 
 class _Place(Struct):
-    """The place in the queue of a symbol's latest quote."""
+    """The place in the queue of a symbol's latest quote.
 
-    frame: QuoteFrame
+    Attributes:
+        frame: None if the latest quote has another place.
+        is_final: An event that the latest quote must not overtake is behind it.
+    """
+
+    frame: QuoteFrame | None
+    is_final: bool = False
 
 
 class Lane:
@@ -56,13 +73,15 @@ class Lane:
 
     def fill(self, frames: list[Frame]) -> None:
         """Add frames that have arrived."""
-        queue = self._queue
-        if QuoteFrame in map(type, frames):
+        queue, quotes = self._queue, self._quotes
+        if quotes or QuoteFrame in map(type, frames):
             for frame in frames:
                 if isinstance(frame, QuoteFrame):
                     self._put_quote(frame)
-                else:
-                    queue.append(frame)
+                    continue
+                if quotes and (place := quotes.get(_traded_symbol(frame))) is not None:
+                    place.is_final = True
+                queue.append(frame)
         else:
             queue.extend(frames)
         if self._reader_waits and queue:
@@ -76,9 +95,11 @@ class Lane:
         symbol = frame.quote.symbol
         with self._lock:
             place = self._quotes.get(symbol)
-            if place is not None:
+            if place is not None and not place.is_final:
                 place.frame = frame
                 return
+            if place is not None:
+                place.frame = None
             place = self._quotes[symbol] = _Place(frame)
         self._queue.append(place)
 
@@ -101,14 +122,18 @@ class Lane:
                 yield frame.bar
                 continue
             if isinstance(frame, _Place):
-                frame = self._quote_of(frame)
+                latest = self._quote_of(frame)
+                if latest is None:
+                    continue
+                frame = latest
             self._taken = frame
             yield unwrap(frame)
         self._taken = None
 
-    def _quote_of(self, place: _Place) -> QuoteFrame:
+    def _quote_of(self, place: _Place) -> QuoteFrame | None:
         with self._lock:
-            del self._quotes[place.frame.quote.symbol]
+            if place.frame is not None:
+                del self._quotes[place.frame.quote.symbol]
             return place.frame
 
     def is_dry(self) -> bool:
@@ -128,3 +153,12 @@ class Lane:
         if self._failure is not None:
             raise self._failure
         return True
+
+
+def _traded_symbol(frame: Frame) -> str:
+    """Return the symbol of an event of our trading; empty for any other."""
+    match frame:
+        case OrderEvent(order=about) | TradeEvent(trade=about) | PositionEvent(position=about):
+            return about.symbol
+        case _:
+            return ""

@@ -1,15 +1,29 @@
 """The queue between two threads: what is conflated, what never is, and when the reader wakes."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from strategy_runtime import AccountEvent, Candle, Quote
+from strategy_runtime import (
+    AccountEvent,
+    Candle,
+    Order,
+    OrderEvent,
+    OrderEventKind,
+    OrderStatus,
+    PositionEvent,
+    Quote,
+    Side,
+    Trade,
+)
 from strategy_runtime.errors import ConnectionLost
 from strategy_runtime.protocol.codec import Frame
-from strategy_runtime.protocol.events import CandleFrame, QuoteFrame
-from strategy_runtime.protocol.models import Account
+from strategy_runtime.protocol.enums import PositionSide
+from strategy_runtime.protocol.events import CandleFrame, QuoteFrame, TradeEvent
+from strategy_runtime.protocol.models import Account, Position
 from strategy_runtime.runtime.threads.lane import Lane
 
 MOMENT = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
@@ -78,6 +92,36 @@ def test_everything_else_stays_complete_and_in_order_amid_a_flood_of_quotes() ->
         told = replace(account(number), event_id=f"a{number}")
         expected += [(candle(number), f"c{number}"), (told, f"a{number}")]
     assert events == expected
+
+
+def told(kind: str, symbol: str) -> Frame:
+    """An event about an order, an execution or a position in a symbol."""
+    one = Decimal(1)
+    if kind == "position":
+        side = PositionSide.LONG
+        return PositionEvent(position=Position(id="p", symbol=symbol, side=side, quantity=one))
+    if kind == "trade":
+        facts: Any = {"order_id": "o", "quantity": one, "price": one, "timestamp": MOMENT}
+        return TradeEvent(trade=Trade(id="t", symbol=symbol, side=Side.BUY, **facts))
+    order = Order(id="o", symbol=symbol, side=Side.BUY, status=OrderStatus.FILLED, quantity=one)
+    return OrderEvent(event=OrderEventKind.ORDER_FILLED, order=order)
+
+
+@pytest.mark.parametrize("kind", ["order", "trade", "position"])
+def test_a_newer_quote_does_not_overtake_what_happened_to_an_order_of_its_symbol(kind: str) -> None:
+    lane = Lane(lambda: None)
+    of_x, of_y = told(kind, "S:X"), told(kind, "S:Y")
+    put(lane, quote("S:X", 1), "")
+    lane.fill([of_y])
+    put(lane, quote("S:X", 2), "")  # what happens in other symbols is overtaken as before
+    lane.fill([of_x])
+    for number in range(3, 6):
+        put(lane, quote("S:X", number), "")
+    assert list(lane.take(100)) == [of_y, of_x, quote("S:X", 5)]
+    put(lane, quote("S:X", 6), "")
+    lane.fill([of_x])
+    assert list(lane.take(100)) == [quote("S:X", 6), of_x]
+    assert lane.is_dry()
 
 
 def test_the_reader_is_woken_once_however_much_arrives() -> None:
