@@ -70,7 +70,7 @@ HOOKS: Mapping[str, tuple[str, ...]] = {
 
 _ELSEWHERE: Mapping[str, str] = {
     **dict.fromkeys(("on_bar", "on_bars", "on_data", "on_kline"), "on_candle"),
-    "on_tick": "on_quote",
+    **dict.fromkeys(("on_tick", "on_trade_tick"), "on_quote"),
     **dict.fromkeys(("on_execution", "on_fill"), "on_trade"),
     "on_init": "on_start",
     "on_end": "on_stop",

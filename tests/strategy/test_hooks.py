@@ -83,6 +83,7 @@ def test_a_method_that_only_another_engine_calls_is_refused_in_a_class_that_is_m
         ("OnStart", r"; did you mean 'on_start'"),
         ("On_Order", r"; did you mean 'on_order'"),
         ("OnData", r"; here it is on_candle \(a helper .* not begin with 'On'\)$"),
+        ("onTradeTick", r"; here it is on_quote \("),
         ("OnOrderEvent", r"; did you mean 'on_order'"),
     ],
 )
