@@ -342,6 +342,8 @@ class Trade(ShortRepr, frozen=True, kw_only=True, omit_defaults=True, gc=False):
         slippage_bps: Distance from `base_price` to `price`, in basis points.
         realized_pnl: Profit it realised, before fees.
         liquidation: Whether the venue liquidated the position for lack of margin.
+        external: True if it filled an order that is known not to be the strategy's; not on the
+            wire.
     """
 
     id: Identifier
@@ -359,6 +361,7 @@ class Trade(ShortRepr, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     slippage_bps: Decimal | None = None
     realized_pnl: Decimal | None = None
     liquidation: bool = False
+    external: bool = False
 
 
 class RateLimits(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -172,6 +172,14 @@ class Book(KnownOrders):
             self._move(order.symbol, signed, price, order.position_id, order.updated_at)
         return True
 
+    def marked_trade(self, event: TradeEvent) -> TradeEvent:
+        """Return the event of an execution marked as of an order of ours or of an external one."""
+        trade, order = event.trade, self.order(event.trade.order_id)
+        external = order is not None and order.external
+        if trade.external is external:
+            return event
+        return replace(event, trade=replace(trade, external=external))
+
     def apply_trade(self, event: TradeEvent) -> bool:
         """Book an execution unless its order's event did; return False for a duplicate."""
         trade = event.trade

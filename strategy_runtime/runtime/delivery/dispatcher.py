@@ -162,6 +162,8 @@ class Dispatcher:
             handler = self._in_turn(handler, self._catch_all, "on_event")
         if kind is OrderEvent:
             handler = self._marking(handler)
+        elif kind is TradeEvent:
+            handler = self._marking_trades(handler)
         if observer is not None:
             note = observer.noting(kind, None if hook is None else name, self._desk.mode)
             handler = observed(handler, note)
@@ -250,6 +252,15 @@ class Dispatcher:
         def handle_marked(event: OrderEvent) -> Awaitable[None] | None:
             order = marked(event.order)
             return handle(event if order is event.order else replace(event, order=order))
+
+        return handle_marked
+
+    def _marking_trades(self, handle: Handler) -> Handler:
+        """Wrap a handler so that it gets executions marked as of our orders or external ones."""
+        marked = self._book.marked_trade
+
+        def handle_marked(event: TradeEvent) -> Awaitable[None] | None:
+            return handle(marked(event))
 
         return handle_marked
 

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from strategy_runtime import Candle, OrderEvent, Strategy
+from strategy_runtime import Candle, OrderEvent, Strategy, Trade
 from strategy_runtime.clock import sleep
 from strategy_runtime.protocol.enums import OrderType, Side
 from strategy_runtime.protocol.models import Order, OrderRequest
@@ -61,6 +61,35 @@ class Looks(Strategy):
 
 def names(orders: list[Order]) -> list[str | None]:
     return [order.client_order_id for order in orders]
+
+
+class Fills(Strategy):
+    """Buys two units at its first candle, and records what is executed on the account."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.executed: list[tuple[int, bool]] = []
+        self.is_first = True
+
+    def on_candle(self, candle: Candle) -> None:
+        if self.is_first:
+            self.is_first = False
+            self.buy("S:A", 2)
+
+    def on_trade(self, trade: Trade) -> None:
+        self.executed.append((int(trade.quantity), trade.external))
+
+
+def test_executions_of_others_are_marked() -> None:
+    exchange, strategy = market(), Fills()
+
+    async def during(runner: Runner) -> None:
+        await sleep(3)
+        resting(exchange, 20, "by-hand")
+        await sleep(3)
+
+    live_run(strategy, during, exchange=exchange)
+    assert strategy.executed == [(2, False), (1, True)]
 
 
 def test_what_others_ordered_is_marked_and_not_reached_by_cancel_all() -> None:
