@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _E = TypeVar("_E", bound=EnumType)
+_N = TypeVar("_N", bound=StrEnum)
 
 
 def _canonical(value: str) -> str:
@@ -47,9 +48,38 @@ def with_plain_members(kind: _E) -> _E:
 
 
 class _Names(StrEnum):
+    """Names that equal their text, and refuse to be compared with another spelling of a name."""
+
+    __hash__ = str.__hash__
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         with_plain_members(cls)
+
+    def __eq__(self, other: object) -> bool:
+        is_same = str.__eq__(self, other)
+        if is_same is False and type(other) is str:
+            self._refuse_spelling(other)
+        return is_same
+
+    def __ne__(self, other: object) -> bool:
+        is_other = str.__ne__(self, other)
+        if is_other is True and type(other) is str:
+            self._refuse_spelling(other)
+        return is_other
+
+    def _refuse_spelling(self, text: str) -> None:
+        """Raise an error if a text means a member, but is not its name.
+
+        `order.side == "buy"` would always be False, and nobody would notice.
+        """
+        kind = type(self)
+        meant = _meant(kind, text)
+        if meant is not None and text not in kind.__members__:
+            raise TypeError(
+                f"{kind.__name__} is not compared with {text!r}, which it never is: write "
+                f"{kind.__name__}.{meant.name}"
+            )
 
 
 class _ClosedEnum(_Names):
@@ -63,8 +93,7 @@ class _OpenEnum(_Names):
     def _missing_(cls, value: object) -> Self | None:
         if not isinstance(value, str) or not value:
             return None
-        name = _canonical(value)
-        member = cls.__members__.get(_ALIASES.get((cls.__name__, name), name))
+        member = _meant(cls, value)
         if member is not None:
             return member
         unknown: Any = str.__new__(cls, value)
@@ -76,6 +105,12 @@ class _OpenEnum(_Names):
     def is_known(self) -> bool:
         """False if the name on the wire is unknown to this version."""
         return self._name_ in type(self).__members__
+
+
+def _meant(kind: type[_N], text: str) -> _N | None:
+    """Return the member that a text means, in whatever spelling."""
+    name = _canonical(text)
+    return kind.__members__.get(_ALIASES.get((kind.__name__, name), name))
 
 
 _ALIASES = {

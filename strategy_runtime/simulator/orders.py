@@ -143,7 +143,8 @@ class RestingOrder(Struct, eq=False, gc=False):
     @property
     def is_immediate(self) -> bool:
         """True for IOC and FOK orders, which live for one bar only."""
-        return self.request.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
+        time_in_force = self.request.time_in_force
+        return time_in_force is TimeInForce.IOC or time_in_force is TimeInForce.FOK
 
     @property
     def tie(self) -> tuple[str | None, str | None] | None:

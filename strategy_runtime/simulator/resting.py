@@ -19,8 +19,9 @@ __all__ = ["RestingOrders"]
 
 Rung = tuple[float, int, RestingOrder]
 
-_PRICED = (OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
-_SLEEPERS = (*_PRICED, OrderType.TRAILING_STOP)
+# Members are found in a set by identity, while a tuple compares them, which is written in Python.
+_PRICED = frozenset((OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT))
+_SLEEPERS = _PRICED | {OrderType.TRAILING_STOP}
 # Looking up an enum member takes five times as long as a module name.
 _GTC, _LIMIT, _TRAILING_STOP = TimeInForce.GTC, OrderType.LIMIT, OrderType.TRAILING_STOP
 _BUY = Side.BUY

@@ -1,5 +1,6 @@
 """Names on the wire: any case, the engine's aliases, closed and open sets."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
@@ -106,3 +107,40 @@ def test_which_states_are_the_last() -> None:
         "REJECTED",
         "EXPIRED",
     }
+
+
+@pytest.mark.parametrize("kind", SETS, ids=lambda kind: kind.__name__)
+def test_every_name_equals_its_text_and_no_other(kind: type[StrEnum]) -> None:
+    for member in kind:
+        text, numbers = str(member), dict[str, int]()
+        numbers[member] = 1
+        assert member == text
+        assert (member != text) is False
+        assert numbers[text] == 1
+        assert [other for other in kind if other == member] == [member]
+        assert member != "something else"
+        assert member != None  # noqa: E711
+        assert member != object()
+
+
+@pytest.mark.parametrize(
+    ("compare", "said"),
+    [
+        (
+            lambda: Side.BUY == "buy",
+            "^Side is not compared with 'buy', which it never is: write ",
+        ),
+        (lambda: Side.SELL == "buy", r"write Side\.BUY$"),
+        (lambda: Side.SELL != "buy", r"write Side\.BUY$"),
+        (lambda: "buy" in [Side.SELL], r"write Side\.BUY$"),
+        (lambda: Side.SELL in ("Buy",), r"with 'Buy', .* write Side\.BUY$"),
+        (lambda: OrderStatus.OPEN == "canceled", r"write OrderStatus\.CANCELLED$"),
+        (lambda: OrderEventKind.ORDER_CREATED == "FILLED", r"write OrderEventKind\.ORDER_FILLED$"),
+        (lambda: OrderType.STOP == "stop-limit", r"write OrderType\.STOP_LIMIT$"),
+    ],
+)
+def test_another_spelling_is_not_taken_for_another_name(
+    compare: Callable[[], bool], said: str
+) -> None:
+    with pytest.raises(TypeError, match=said):
+        compare()
