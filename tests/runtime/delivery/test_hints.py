@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from strategy_runtime import Candle, HookFailed, OrderEvent, Strategy, indicators
+from strategy_runtime import Candle, HookFailed, OrderEvent, OrderStatus, Strategy, indicators
 from strategy_runtime.runtime.delivery.hints import hint_for
 
 A = "S:A"
@@ -122,6 +122,15 @@ async def awaited(thing: Any) -> None:
         (lambda self, candle: self.cancel_order("1"), "did you mean 'cancel' or 'cancel_all'?"),
         (lambda self, candle: self.get_position(A), "did you mean 'position' or 'positions'?"),
         (lambda self, candle: self.on_candel(candle), ON_CANDLE),
+        (
+            lambda self, candle: self.close(A).order,
+            "close() and target() return None if there is nothing to do",
+        ),
+        (
+            lambda self, candle: OrderStatus.CANCELED,  # type: ignore[attr-defined]
+            "OrderStatus has PENDING, PENDING_CANCEL, OPEN, PARTIALLY_FILLED, FILLED, CANCELLED, "
+            "REJECTED, EXPIRED",
+        ),
         (lambda self, candle: self.position(), "write self.position(candle.symbol)"),
         (lambda self, candle: self.position(symbol=A), "write self.position(candle.symbol)"),
         (
