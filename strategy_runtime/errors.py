@@ -181,7 +181,7 @@ class OrderRejected(StrategyRuntimeError):
         self.details: Mapping[str, Any] = details or {}
         self.client_order_id = client_order_id
         self.symbol = symbol
-        self.verb = verb
+        self.verb: Verb = verb
 
 
 class FateUnknown(StrategyRuntimeError):
