@@ -113,6 +113,10 @@ async def awaited(thing: Any) -> None:
         (lambda self, candle: self.MarketOrder(A, 1), BUY_AND_SELL),
         (lambda self, candle: self.SetHoldings(A, 1), "here it is self.target(symbol, fraction=…)"),
         (lambda self, candle: self.close_position(A), "here it is self.close(symbol)"),
+        (
+            lambda self, candle: self.I(candle),
+            "here it is self.sma(…), self.indicator(…) and the like, in on_start",
+        ),
         (lambda self, candle: self.clock.utc_now(), "here it is self.now"),
         (lambda self, candle: self.Debug("x"), LOG),
         (
@@ -213,6 +217,7 @@ def test_no_indicator_is_taken_for_a_number_without_a_hint(name: str) -> None:
     [
         lambda self, candle: {0: 1}[2],
         lambda self, candle: self.qqqq,
+        lambda self, candle: self.i,
         lambda self, candle: candle.symbol.qqqq,
         lambda self, candle: (_ for _ in ()).throw(AttributeError("mine")),
         lambda self, candle: self.act(),
