@@ -46,6 +46,8 @@ from strategy_runtime.strategy.ticket import Ticket
 
 __all__ = ["Outbox"]
 
+_MANY = 64
+
 
 class Outbox:
     """Tickets and their requests; `TradingDesk` adds the strategy's methods.
@@ -364,6 +366,12 @@ class Outbox:
         """Note that an order has ended, although events before that of its end may still come."""
         known = self._book.order(name_of(answer))
         if answer.status.is_terminal and known is not None and known.is_open:
+            if len(self._cancelled) > _MANY:  # a venue in process that is followed tells no ends
+                self._cancelled = {
+                    each.id: self._cancelled[each.id]
+                    for each in self._book.orders()
+                    if each.id in self._cancelled
+                }
             self._cancelled[known.id] = answer
 
 

@@ -124,7 +124,7 @@ async def awaited(thing: Any) -> None:
             "here it is done by the runtime, for all indicators",
         ),
         (lambda self, candle: self.cancel_order("1"), "did you mean 'cancel' or 'cancel_all'?"),
-        (lambda self, candle: self.get_position(A), "did you mean 'position' or 'positions'?"),
+        (lambda self, candle: self.get_position(A), "here it is self.position(symbol)"),
         (lambda self, candle: self.on_candel(candle), ON_CANDLE),
         (
             lambda self, candle: self.close(A).order,

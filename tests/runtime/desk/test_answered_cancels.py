@@ -97,3 +97,19 @@ async def test_an_order_that_is_still_being_cancelled_stays_listed() -> None:
     strategy, _ = await replaced("PENDING_CANCEL", told("ORDER_CANCELLED", 1, status="CANCELLED"))
     assert strategy.listed == ["ord-1", "ord-2"]
     assert [order.is_open for order in strategy.then] == [True, True]
+
+
+class CancelsAtOnce(Strategy):
+    """Awaits the cancel of a bid at each candle."""
+
+    async def on_candle(self, candle: Candle) -> None:
+        await self.cancel(self.buy(candle.symbol, 1, limit=1))
+        assert self.orders() == []
+
+
+async def test_answered_cancels_are_not_kept_for_a_whole_backtest() -> None:
+    async with CancelsAtOnce().run_test() as pilot:
+        await pilot.candles("S:X", closes=[10.0] * 200)
+        kept: dict[str, Order] = pilot.strategy._desk._cancelled  # type: ignore[attr-defined]
+        assert len(pilot.orders) == 200
+    assert 0 < len(kept) < 100
