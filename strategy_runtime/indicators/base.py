@@ -105,8 +105,9 @@ class Running(PriceIndicator):
     __slots__ = ("_send",)
 
     def __init__(self, period: int, periods: int = 1) -> None:
-        super().__init__(checked_period(period) * periods)
-        states = self._states(period)
+        size = checked_period(period)
+        super().__init__(size * periods)
+        states = self._states(size)
         next(states)
         self._send = states.send
 

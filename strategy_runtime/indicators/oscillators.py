@@ -3,7 +3,7 @@
 from collections.abc import Generator
 
 from strategy_runtime.indicators.averages import Ema
-from strategy_runtime.indicators.base import Line, PriceIndicator, Running
+from strategy_runtime.indicators.base import Line, Running
 
 __all__ = ["Macd", "Rsi"]
 
@@ -34,14 +34,20 @@ class Rsi(Running):
         gained, lost, older = gained / period, lost / period, period - 1
         while True:
             moved = gained + lost
-            self._set(100.0 * gained / moved if moved else _NEITHER)
+            self.previous = self.value
+            self.value = 100.0 * gained / moved if moved else _NEITHER
             price = yield
             change, before = price - before, price
-            gained = (gained * older + max(change, 0.0)) / period
-            lost = (lost * older + max(-change, 0.0)) / period
+            # Comparisons and no `max`, which takes a third of the time of all this.
+            if change > 0.0:
+                gained = (gained * older + change) / period
+                lost = lost * older / period
+            else:
+                gained = gained * older / period
+                lost = (lost * older - change) / period
 
 
-class Macd(PriceIndicator):
+class Macd(Running):
     """Moving average convergence/divergence: a fast exponential average minus a slow one.
 
     Attributes:
@@ -55,14 +61,23 @@ class Macd(PriceIndicator):
         self._fast, self._slow, self.signal = Ema(fast), Ema(slow), Ema(signal)
         if fast >= slow:
             raise ValueError(f"the fast period, {fast!r}, must be shorter than the slow, {slow!r}")
-        super().__init__(self._slow.warm_up + self.signal.warm_up)
         self.histogram = Line()
+        super().__init__(slow)
+        self.warm_up = self._slow.warm_up + self.signal.warm_up
 
-    def push(self, price: float) -> None:
-        """Take in a price."""
-        self._fast.push(price)
-        self._slow.push(price)
-        if self._slow.is_ready:
-            self._set(self._fast.value - self._slow.value)
-            self.signal.push(self.value)
-            self.histogram._set(self.value - self.signal.value)
+    def _states(self, period: int) -> Generator[None, float, None]:
+        fast, slow, signal, histogram = self._fast, self._slow, self.signal, self.histogram
+        push_fast, push_slow, push_signal = fast.feed, slow.feed, signal.feed
+        for _ in range(period - 1):
+            price = yield
+            push_fast(price)
+            push_slow(price)
+        while True:
+            price = yield
+            push_fast(price)
+            push_slow(price)
+            self.previous = self.value
+            self.value = value = fast.value - slow.value
+            push_signal(value)
+            histogram.previous = histogram.value
+            histogram.value = value - signal.value

@@ -1,11 +1,11 @@
 """Indicators of how far prices range."""
 
-from abc import abstractmethod
 from collections import deque
+from collections.abc import Generator
 from math import dist, fsum, inf, sqrt
 from typing import ClassVar
 
-from strategy_runtime.indicators.base import Indicator, Line, PriceIndicator, checked_period
+from strategy_runtime.indicators.base import Indicator, Line, Running, checked_period
 from strategy_runtime.protocol.models import Candle
 
 __all__ = ["Atr", "BollingerBands", "Highest", "Lowest"]
@@ -29,19 +29,26 @@ class Atr(Indicator):
 
     def update(self, candle: Candle) -> None:
         """Take in a closed candle."""
-        before = candle.close if self._before is None else self._before
+        high, low, before = candle.high, candle.low, self._before
         self._before = candle.close
-        true_range = max(candle.high, before) - min(candle.low, before)
-        if self._count < self._period:
+        # Two comparisons take a fourth of the time of `max` and `min`.
+        if before is not None:
+            if before > high:
+                high = before
+            elif before < low:
+                low = before
+        true_range, period = high - low, self._period
+        if self._count < period:
             self._count += 1
             self._total += true_range
-            if self._count == self._period:
-                self._set(self._total / self._period)
+            if self._count == period:
+                self._set(self._total / period)
         else:
-            self._set(self.value + (true_range - self.value) / self._period)
+            self.previous = average = self.value
+            self.value = average + (true_range - average) / period
 
 
-class BollingerBands(PriceIndicator):
+class BollingerBands(Running):
     """Bollinger bands; the line itself is the middle band, the simple average of `period` closes.
 
     Args:
@@ -52,28 +59,30 @@ class BollingerBands(PriceIndicator):
         upper, lower: The outer bands.
     """
 
-    __slots__ = ("_closes", "_size", "_width", "lower", "upper")
+    __slots__ = ("_width", "lower", "upper")
 
     def __init__(self, period: int = 20, width: float = 2.0) -> None:
-        self._size = checked_period(period)
-        super().__init__(self._size)
-        if not 0.0 < width < inf:
-            raise ValueError(f"the width of the bands must be a number above 0, not {width!r}")
-        self._closes = deque[float](maxlen=self._size)
-        self._width = float(width) / sqrt(self._size)
         self.upper = Line()
         self.lower = Line()
+        self._width = width
+        super().__init__(period)
+        if not 0.0 < width < inf:
+            raise ValueError(f"the width of the bands must be a number above 0, not {width!r}")
 
-    def push(self, price: float) -> None:
-        """Take in a price."""
-        closes, size = self._closes, self._size
-        closes.append(price)
-        if len(closes) == size:
-            middle = fsum(closes) / size
-            reach = self._width * dist(closes, [middle] * size)
-            self._set(middle)
-            self.upper._set(middle + reach)
-            self.lower._set(middle - reach)
+    def _states(self, period: int) -> Generator[None, float, None]:
+        upper, lower = self.upper, self.lower
+        window: list[float] = []
+        for _ in range(period):
+            window.append((yield))
+        share = float(self._width) / sqrt(period)
+        while True:
+            middle = fsum(window) / period
+            reach = share * dist(tuple(window), (middle,) * period)
+            self.previous, self.value = self.value, middle
+            upper.previous, upper.value = upper.value, middle + reach
+            lower.previous, lower.value = lower.value, middle - reach
+            window.append((yield))
+            del window[0]
 
 
 class _Extreme(Indicator):
@@ -82,31 +91,33 @@ class _Extreme(Indicator):
     `previous` is the extreme without the current candle.
     """
 
-    __slots__ = ("_candidates", "_count")
+    __slots__ = ("_send",)
     _direction: ClassVar[float]
 
     def __init__(self, period: int = 20) -> None:
         super().__init__(checked_period(period))
-        self._count = 0
-        self._candidates: deque[tuple[int, float]] = deque()
-        """Prices that no later one has reached, most extreme first, and the count at which each
-        leaves the window."""
+        states = self._states()
+        next(states)
+        self._send = states.send
 
-    @abstractmethod
-    def _price(self, candle: Candle) -> float:
-        """Return the extreme price of a candle."""
-
-    def update(self, candle: Candle) -> None:
-        """Take in a closed candle."""
-        candidates, reached = self._candidates, self._direction * self._price(candle)
-        while candidates and candidates[-1][1] <= reached:
-            candidates.pop()
-        candidates.append((self._count + self.warm_up, reached))
-        if candidates[0][0] == self._count:
-            candidates.popleft()
-        self._count += 1
-        if self._count >= self.warm_up:
-            self._set(self._direction * candidates[0][1])
+    def _states(self) -> Generator[None, float, None]:
+        """Take in the prices of candles, each multiplied by the direction, one by one."""
+        direction, period, count = self._direction, self.warm_up, 0
+        candidates = deque[float]()  # those that no later one has reached, most extreme first
+        leaving = deque[int]()  # the count at which each leaves the window
+        while True:
+            reached = yield
+            while candidates and candidates[-1] <= reached:
+                candidates.pop()
+                leaving.pop()
+            candidates.append(reached)
+            leaving.append(count + period)
+            if leaving[0] == count:
+                candidates.popleft()
+                leaving.popleft()
+            count += 1
+            if count >= period:
+                self.previous, self.value = self.value, direction * candidates[0]
 
 
 class Highest(_Extreme):
@@ -118,8 +129,9 @@ class Highest(_Extreme):
     __slots__ = ()
     _direction = 1.0
 
-    def _price(self, candle: Candle) -> float:
-        return candle.high
+    def update(self, candle: Candle) -> None:
+        """Take in a closed candle."""
+        self._send(candle.high)
 
 
 class Lowest(_Extreme):
@@ -128,5 +140,6 @@ class Lowest(_Extreme):
     __slots__ = ()
     _direction = -1.0
 
-    def _price(self, candle: Candle) -> float:
-        return candle.low
+    def update(self, candle: Candle) -> None:
+        """Take in a closed candle."""
+        self._send(-candle.low)
