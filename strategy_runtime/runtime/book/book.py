@@ -396,7 +396,7 @@ class Book(KnownOrders):
         """Follow an order that was executed, and the positions that result."""
         own_id = fill.client_order_id
         if own_id is not None and order.is_over:
-            if self._open_in is None:  # the usual case
+            if self._open_in is None and not self._listed:  # the usual case
                 self._open.pop(own_id, None)
             else:
                 self._leave(own_id)

@@ -53,6 +53,9 @@ class KnownOrders:
         self._open: dict[str, _Known] = {}
         self._open_in: defaultdict[str, dict[str, None]] | None = None
         """Keys of open orders by symbol; None until those of a symbol are first asked for."""
+        self._listed: dict[tuple[str | None, bool | None], list[Order]] = {}
+        """What `orders` has returned since an open order last changed, by its arguments: strategies
+        look at their orders at every bar, and most change much less often."""
         self._most_ended = most_ended
         self._forgotten = 0
         self._ended: OrderedDict[str, Order | Followed] = OrderedDict()
@@ -68,6 +71,8 @@ class KnownOrders:
     def expect(self, request: OrderRequest, client_order_id: str) -> None:
         """Add an order of ours under a new id, before it is sent."""
         self._open[client_order_id] = request
+        if self._listed:
+            self._listed.clear()
         if self._open_in is not None:
             self._open_in[request.symbol][client_order_id] = None
 
@@ -86,7 +91,7 @@ class KnownOrders:
                 client_order_id, replace(stray, client_order_id=client_order_id, external=False)
             )
         elif type(known) is OrderRequest:
-            self._open[client_order_id] = AcceptedOrder(known, handle)
+            self._enter(client_order_id, AcceptedOrder(known, handle))
         elif isinstance(known, Order) and known.status is OrderStatus.PENDING:
             self._store(client_order_id, accepted(known, handle))
 
@@ -150,11 +155,18 @@ class KnownOrders:
             beside: Client order id of one to leave out.
         """
         keys = self._open if symbol is None else self._keys_in(symbol)
-        return [
+        listed = None if beside else self._listed.get((symbol, external))
+        if listed is not None:
+            return listed.copy()
+        found = [
             order
             for order in (self._read(key) for key in keys if key != beside)
             if order is not None and (external is None or order.external is external)
         ]
+        # The answer to a request that waits for it is not an event here.
+        if not beside and not any(type(self._open[key]) is OrderRequest for key in keys):
+            self._listed[symbol, external] = found.copy()
+        return found
 
     def symbol_of_open(self, key: str) -> str | None:
         """Return the symbol of an open order by its key; None if there is no such order."""
@@ -223,6 +235,7 @@ class KnownOrders:
 
     def _enter(self, key: str, known: _Known) -> None:
         """Store an order as open, in place of its earlier state."""
+        self._listed.clear()
         if self._open_in is not None:
             before = self._open.get(key)
             if before is not None and before.symbol != known.symbol:
@@ -232,6 +245,7 @@ class KnownOrders:
 
     def _leave(self, key: str) -> None:
         """Remove an order from the open ones, if it is there."""
+        self._listed.clear()
         known = self._open.pop(key, None)
         if known is not None and self._open_in is not None:
             self._open_in[known.symbol].pop(key, None)

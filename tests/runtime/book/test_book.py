@@ -473,6 +473,39 @@ def test_the_orders_of_a_symbol_are_found_without_a_look_at_those_of_others() ->
     assert growth(ask, 100) < 2.1
 
 
+def test_orders_that_have_not_changed_are_not_read_again_to_be_listed() -> None:
+    def look(count: int) -> None:
+        book = Book(own_prefix="c-")
+        for number in range(count):
+            placed = replace(
+                order(OrderStatus.OPEN), id=f"o-{number}", client_order_id=f"c-{number}"
+            )
+            assert told(book, OrderEventKind.ORDER_CREATED, placed)
+        for _ in range(count):
+            assert len(book.orders("S:X", external=False)) == len(book.orders()) == count
+
+    assert growth(look, 100) < 2.1
+
+
+def test_a_list_of_orders_is_the_callers_own_and_the_next_one_shows_every_change() -> None:
+    book = Book(own_prefix="c-")
+    book.expect(bid(), "c-1")
+    assert [each.status for each in book.orders()] == [OrderStatus.PENDING]
+    book.accept("c-1", OrderHandle(id="ord-1", status=OrderStatus.OPEN))
+    assert [each.status for each in book.orders()] == [OrderStatus.OPEN]
+    for filled in (1, 2):
+        found = order(OrderStatus.PARTIALLY_FILLED, filled)
+        assert told(book, OrderEventKind.ORDER_PARTIALLY_FILLED, found)
+        for _ in range(2):
+            listed = book.orders("S:X")
+            assert [each.filled_quantity for each in listed] == [filled]
+            listed.clear()
+    book.expect(replace(bid(), client_order_id="c-2"), "c-2")
+    assert [each.client_order_id for each in book.orders()] == ["c-1", "c-2"]
+    assert told(book, OrderEventKind.ORDER_CANCELLED, order(OrderStatus.CANCELLED, 2))
+    assert [each.client_order_id for each in book.orders()] == ["c-2"]
+
+
 def test_a_short_history_is_looked_up_without_a_copy_of_the_long_one() -> None:
     book = Book(lookback=10_000)
     assert book.keep is not None
