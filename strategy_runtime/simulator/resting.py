@@ -3,8 +3,9 @@
 Most resting orders are far from the market and must not slow down a bar. So an order that only its
 price can affect *sleeps* on one of two heaps: orders that a falling market reaches (buy limits,
 sell stops), and orders that a rising market reaches. A trailing stop is on both, because a new
-extreme in its favour moves it. `reached` wakes the orders that a range reaches. All others, such as
-DAY orders and those placed during a bar, are awake and tested every time.
+extreme in its favour moves it. `reached` wakes the orders that a range reaches, and `wake_expired`
+the DAY orders whose day is over. All others, such as those placed during a bar, are awake and
+tested every time.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from heapq import heapify, heappop, heappush
 from math import inf, nextafter
 from operator import attrgetter
 
+from strategy_runtime.clock import DAY_NS
 from strategy_runtime.protocol.enums import OrderType, Side, TimeInForce
 from strategy_runtime.simulator.orders import RestingOrder
 
@@ -23,8 +25,8 @@ Rung = tuple[float, int, RestingOrder]
 _PRICED = frozenset((OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT))
 _SLEEPERS = _PRICED | {OrderType.TRAILING_STOP}
 # Looking up an enum member takes five times as long as a module name.
-_GTC, _LIMIT, _TRAILING_STOP = TimeInForce.GTC, OrderType.LIMIT, OrderType.TRAILING_STOP
-_BUY = Side.BUY
+_GTC, _DAY = TimeInForce.GTC, TimeInForce.DAY
+_LIMIT, _TRAILING_STOP, _BUY = OrderType.LIMIT, OrderType.TRAILING_STOP, Side.BUY
 _FEW = 64
 """So few stale rungs are not worth removing."""
 
@@ -36,13 +38,16 @@ class RestingOrders(dict[str, RestingOrder]):
 
     Attributes:
         reducing: Those that may only reduce a position, in the order of acceptance.
+        expires_ns: The first instant at which a sleeping DAY order may have expired; infinite if
+            none sleeps.
     """
 
-    __slots__ = ("_awake", "_falling", "_in_order", "_rising", "_rungs", "reducing")
+    __slots__ = ("_awake", "_falling", "_in_order", "_rising", "_rungs", "expires_ns", "reducing")
 
     def __init__(self) -> None:
         super().__init__()
         self.reducing: dict[str, RestingOrder] = {}
+        self.expires_ns: float = inf
         self._awake: dict[str, RestingOrder] = {}
         self._in_order = True
         self._falling: list[Rung] = []
@@ -111,6 +116,13 @@ class RestingOrders(dict[str, RestingOrder]):
         for order in self.values():
             self.wake(order)
 
+    def wake_expired(self) -> None:
+        """Wake the sleeping DAY orders, because `expires_ns` has come."""
+        self.expires_ns = inf
+        for order in self.values():
+            if order.request.time_in_force is _DAY:
+                self.wake(order)
+
     def reached(self, low: float, high: float) -> list[RestingOrder]:
         """Return the orders to test against a range of prices, in the order of acceptance."""
         falling, rising = self._falling, self._rising
@@ -127,14 +139,17 @@ class RestingOrders(dict[str, RestingOrder]):
         """Put to sleep the orders that from now on depend only on their price."""
         awake: dict[str, RestingOrder] = {}
         for order in self._awake.values():
+            lifetime, day = order.request.time_in_force, order.day
             if (
                 order.order_type in _SLEEPERS
-                and order.request.time_in_force is _GTC
+                and (lifetime is _GTC or (lifetime is _DAY and day is not None))
                 and order.open_from <= now_ns
                 and not (order.is_fresh or order.waits_for_open or order.delay)
                 and (order.order_type is not _TRAILING_STOP or order.peak is not None)
             ):
                 self._push(order)
+                if lifetime is _DAY and day is not None:
+                    self.expires_ns = min(self.expires_ns, (day + 1) * DAY_NS)
             else:
                 awake[order.id] = order
         # A new dict, because one that has been large stays slow to iterate over.

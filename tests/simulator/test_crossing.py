@@ -1,6 +1,7 @@
 """Which orders an open or a range is tested against: late orders, and those that wait."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from decimal import Decimal
 
 from strategy_runtime import (
@@ -25,6 +26,7 @@ from tests.simulator.support import (
     minutes,
     next_candle,
     next_phase,
+    no_short_cuts,
     order,
 )
 from tests.strategies import Scripted
@@ -274,17 +276,18 @@ def test_an_immediate_stop_limit_order_does_not_outlive_the_bar_that_triggers_it
 
 
 def test_a_limit_that_the_bar_does_not_reach_brings_no_stop_of_its_group_forward() -> None:
-    """The limit may be asleep, or awake as a DAY order."""
-    for life in (TimeInForce.GTC, TimeInForce.DAY):
+    """The limit may be asleep or awake."""
+    for has_short_cuts in (True, False):
         exchange = market(10, 10, [10, 12, 10, 10], 10)
         phases = exchange.phases()
-        exchange.submit(limit("5", oco_group_id="g", time_in_force=life))
+        exchange.submit(limit("5", oco_group_id="g"))
         for group in (None, "g"):
             exchange.submit(
                 order(order_type=OrderType.STOP, stop_price=Decimal(11), oco_group_id=group)
             )
-        for _ in range(3):
-            next_candle(exchange, phases)
+        with nullcontext() if has_short_cuts else no_short_cuts():
+            for _ in range(3):
+                next_candle(exchange, phases)
         assert [fill.order_id for fill in exchange.outcome().fills] == ["ord-2", "ord-3"]
 
 

@@ -4,12 +4,18 @@ from decimal import Decimal
 from math import inf, nextafter
 
 import pytest
+from msgspec.structs import replace
 
 from strategy_runtime import Candle
-from strategy_runtime.protocol.enums import OrderType, Side
+from strategy_runtime.clock import DAY_NS
+from strategy_runtime.protocol.enums import OrderStatus, OrderType, Side, TimeInForce
+from strategy_runtime.protocol.events import CandleRun
 from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.orders import RestingOrder
 from strategy_runtime.simulator.resting import RestingOrders
+from tests.simulator.support import A, limit
 from tests.strategies import Scripted
 
 X = "S:X"
@@ -171,6 +177,40 @@ def test_an_order_between_two_bars_sleeps_at_once_until_the_market_comes_to_its_
     assert resting.quiet_range == (90, inf)
     assert resting.reached(91, 99) == []
     assert resting.reached(90, 99) == [far]
+
+
+def test_a_day_order_sleeps_until_its_day_is_over() -> None:
+    orders = [resting_order(n, Side.BUY, OrderType.LIMIT, 50 + n) for n in range(1, 4)]
+    for order, day in zip(orders, (6, 5, None), strict=True):
+        order.request = replace(order.request, time_in_force=TimeInForce.DAY)
+        order.day = day
+    resting = asleep(*orders)
+    assert resting.expires_ns == 6 * DAY_NS
+    assert resting.reached(90, 100) == orders[2:]  # it has met no open
+    assert resting.reached(52, 100) == orders[1:]
+    resting.wake_expired()
+    assert resting.reached(90, 100) == orders
+    assert resting.expires_ns == inf
+
+
+def test_candles_come_in_runs_while_a_day_order_sleeps() -> None:
+    hours = BarSeries(A, "1h", DAY_NS // 24)
+    for hour in range(72):
+        hours.append(hour * hours.step, 10.0, 10.0, 10.0, 10.0, 100.0)
+    exchange = Exchange([hours])
+    handles = [exchange.submit(limit("5", time_in_force=TimeInForce.DAY)) for _ in range(2)]
+    runs = 0
+    for event in exchange.stream(exchange.phases()):
+        if isinstance(event, CandleRun):
+            runs += 1
+            for candle in event.candles:
+                event.last = candle
+                hour = int(candle.timestamp.timestamp()) // 3600
+                for handle in handles:
+                    is_open = exchange.order(handle.id).status is OrderStatus.OPEN
+                    assert is_open is (hour < 24)
+    assert hour == 71
+    assert runs < 15
 
 
 async def test_an_order_that_slept_through_its_first_bar_has_rested() -> None:

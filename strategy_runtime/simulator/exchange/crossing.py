@@ -81,6 +81,8 @@ class Crossing:
         """Test buys against `ask` and sells against `bid`; at an open both are the same."""
         now = self._state.now_ns
         low, high = (bid, ask) if bid <= ask else (ask, bid)
+        if now >= instrument.resting.expires_ns:
+            instrument.resting.wake_expired()
         for order in instrument.resting.reached(low, high):
             order.waits_for_open = False
             if order.open_from > now or order.is_over:

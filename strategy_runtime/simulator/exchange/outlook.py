@@ -116,9 +116,11 @@ class Outlook:
         since, walk.last_lookahead = walk.done - walk.last_lookahead, walk.done
         rows = min(2 * since or 1, _FARTHEST, len(walk.starts) - walk.done)
         for lane in lanes:
-            quiet = lane.resting.quiet_range
+            quiet, expires_ns = lane.resting.quiet_range, lane.resting.expires_ns
             if quiet is None:
                 return 0
+            if rows and walk.starts[walk.done + rows - 1] >= expires_ns:
+                rows = bisect_left(walk.starts, expires_ns, walk.done) - walk.done
             state.close_up(lane)
             rows = _rows_within(lane, rows, *quiet)
         if state.is_at_risk:
