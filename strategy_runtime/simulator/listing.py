@@ -8,7 +8,7 @@ from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.simulator.data.series import BarSeries, QuoteSeries, TickSeries
 from strategy_runtime.simulator.market import Instrument
-from strategy_runtime.simulator.rollup import GivenBars, Rollup
+from strategy_runtime.simulator.rollup import BarRollup, GivenBars, Rollup, TradeRollup
 
 __all__ = ["add_quotes", "listed"]
 
@@ -107,7 +107,7 @@ def _with_bars(
                 bars = GivenBars(given[text], subscribed=text in wanted)
                 instrument.coarser.append(bars)
             else:
-                instrument.rollups.append(Rollup(series.symbol, text))
+                instrument.rollups.append(BarRollup(series, text))
     return instruments
 
 
@@ -128,7 +128,7 @@ def _add_trades(
         instrument.trades = trades
         wanted = _timeframes_wanted(trades.symbol, timeframe or _OF_TRADES, subscriptions)
         for text in sorted(wanted, key=_length):
-            instrument.rollups.append(Rollup(trades.symbol, text))
+            instrument.rollups.append(TradeRollup(trades, text))
 
 
 def _add_without_bars(instruments: dict[str, Instrument], quotes: QuoteSeries) -> Instrument:

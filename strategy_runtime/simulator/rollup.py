@@ -5,6 +5,7 @@ middle, so that daily bars of any time zone up to 12 hours ahead of UTC make wee
 Monday. A candle is sent once its time and all of its bars are over, and not at all if it is empty.
 """
 
+from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterator
@@ -16,67 +17,112 @@ from strategy_runtime.protocol.models import Candle
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.simulator.data.series import PROVIDER, BarSeries, TickSeries
 
-__all__ = ["GivenBars", "Rollup", "made_of_trades", "rolled_up"]
+__all__ = ["BarRollup", "GivenBars", "Rollup", "TradeRollup", "made_of_trades", "rolled_up"]
 
 
-class Rollup:
-    """The incomplete candle of one symbol and timeframe.
+class Rollup(ABC):
+    """The candles of one symbol and timeframe, one at a time, made of finer parts.
+
+    A candle is made when its time is over, of the parts that the data then have for it.
 
     Attributes:
         rank: Place among candles that end at the same instant, set by `listing`.
-        end: When the incomplete candle will be complete.
+        end: When the candle that has begun will be complete.
+        next_row: Row of the first part behind the last candle.
     """
 
-    __slots__ = ("_candle", "_span_around", "_symbol", "end", "rank", "timeframe")
+    __slots__ = ("_first", "_span_around", "_start", "end", "next_row", "rank", "timeframe")
 
-    def __init__(self, symbol: str, timeframe: str) -> None:
+    def __init__(self, timeframe: str) -> None:
         self.rank = 0
         self.end = 0
-        self._symbol = symbol
+        self.next_row = 0
         self.timeframe = timeframe
         self._span_around = parse_timeframe(timeframe).span_around
-        self._candle: Candle | None = None
+        self._start = 0
+        self._first = -1
 
-    def add(self, series: BarSeries, row: int) -> bool:
-        """Add a closed bar; return whether it starts a new candle."""
-        starts, step = series.starts, series.step
+    def begin(self, row: int) -> bool:
+        """Begin a candle with the part of a row; return False if one has begun already."""
+        if self._first >= 0:
+            return False
+        self._first = row
+        self._start, self.end = self._span_from(row)
+        return True
+
+    @abstractmethod
+    def _span_from(self, row: int) -> tuple[int, int]:
+        """Return start and end of the candle that begins with the part of a row."""
+
+    @abstractmethod
+    def take(self) -> Candle:
+        """Return the candle that has begun, whose time is over."""
+
+
+class BarRollup(Rollup):
+    """Candles made of bars."""
+
+    __slots__ = ("_series",)
+
+    def __init__(self, series: BarSeries, timeframe: str) -> None:
+        super().__init__(timeframe)
+        self._series = series
+
+    def _span_from(self, row: int) -> tuple[int, int]:
+        starts, step = self._series.starts, self._series.step
         middle = starts[row] + step // 2
-        begins = self.add_prices(
-            middle,
-            series.opens[row],
-            series.highs[row],
-            series.lows[row],
-            series.closes[row],
-            series.volumes[row],
-        )
-        if begins:
-            # If bars are not aligned with the coarser candle, the last may end after it.
-            most = row + (self.end - middle) // step + 1
-            last = bisect_left(starts, self.end - step // 2, row, min(most, len(starts))) - 1
-            self.end = max(self.end, starts[last] + step)
-        return begins
+        start, end = self._span_around(middle)
+        # If bars are not aligned with the coarser candle, the last may end after it.
+        most = row + (end - middle) // step + 1
+        last = bisect_left(starts, end - step // 2, row, min(most, len(starts))) - 1
+        return start, max(end, starts[last] + step)
 
-    def add_prices(
-        self, instant: int, opened: float, high: float, low: float, close: float, volume: float
-    ) -> bool:
-        """Add prices and volume at an instant; return whether they start a new candle."""
-        part = self._candle
-        begins = part is None
-        if part is None:
-            start, self.end = self._span_around(instant)
-        else:
-            start, opened = _start_of(part), part.open
-            high, low = max(high, part.high), min(low, part.low)
-            volume += part.volume
-        self._candle = Candle(
-            self._symbol, self.timeframe, start, opened, high, low, close, volume, PROVIDER
+    def take(self) -> Candle:
+        """Return the candle that has begun, whose time is over."""
+        series, first = self._series, self._first
+        self.next_row = bisect_right(series.starts, self.end - series.step, first)
+        self._first, rows = -1, slice(first, self.next_row)
+        return Candle(
+            series.symbol,
+            self.timeframe,
+            self._start,
+            series.opens[first],
+            max(series.highs[rows]),
+            min(series.lows[rows]),
+            series.closes[self.next_row - 1],
+            reduce(add, series.volumes[rows]),  # unlike `sum`, the same in all versions of Python
+            PROVIDER,
         )
-        return begins
 
-    def take(self) -> Candle | None:
-        """Remove and return the candle, whose time is over, or None."""
-        candle, self._candle = self._candle, None
-        return candle
+
+class TradeRollup(Rollup):
+    """Candles made of market trades."""
+
+    __slots__ = ("_trades",)
+
+    def __init__(self, trades: TickSeries, timeframe: str) -> None:
+        super().__init__(timeframe)
+        self._trades = trades
+
+    def _span_from(self, row: int) -> tuple[int, int]:
+        return self._span_around(self._trades.stamps[row])
+
+    def take(self) -> Candle:
+        """Return the candle that has begun, whose time is over."""
+        trades, first = self._trades, self._first
+        self.next_row = bisect_left(trades.stamps, self.end, first)
+        self._first, prices = -1, trades.bids[first : self.next_row]
+        return Candle(
+            trades.symbol,
+            self.timeframe,
+            self._start,
+            prices[0],
+            max(prices),
+            min(prices),
+            prices[-1],
+            reduce(add, trades.sizes[first : self.next_row]),
+            PROVIDER,
+        )
 
 
 class GivenBars:
@@ -140,7 +186,7 @@ def rolled_up(
             first = bisect_left(series.starts, begin - half, 0, count)
     found = (
         candle
-        for candle in _complete(series, range(first, count), timeframe, now_ns)
+        for candle in _complete(BarRollup(series, timeframe), range(first, count), now_ns)
         if (start_ns is None or _start_of(candle) >= start_ns)
         and (end_ns is None or _start_of(candle) <= end_ns)
     )
@@ -169,7 +215,7 @@ def made_of_trades(
         for _ in range(limit + 1):  # the last candle may be incomplete
             if first:
                 first = bisect_left(stamps, span_around(stamps[first - 1])[0], 0, first)
-    found = _complete_of_trades(trades, range(first, count), timeframe, now_ns)
+    found = _complete(TradeRollup(trades, timeframe), range(first, count), now_ns)
     return _chosen(found, start_ns, limit)
 
 
@@ -178,43 +224,15 @@ def _chosen(found: Iterator[Candle], start_ns: int | None, limit: int) -> list[C
     return list(deque(found, limit) if start_ns is None else islice(found, limit))
 
 
-def _complete_of_trades(
-    trades: TickSeries, rows: range, timeframe: str, now_ns: int
-) -> Iterator[Candle]:
-    """Yield the complete candles of some trades; the first trade starts a candle."""
-    span_around, row = parse_timeframe(timeframe).span_around, rows.start
+def _complete(rollup: Rollup, rows: range, now_ns: int) -> Iterator[Candle]:
+    """Yield the complete candles of some parts; the first one begins a candle."""
+    row = rows.start
     while row < rows.stop:
-        start, end = span_around(trades.stamps[row])
-        if end > now_ns:
+        rollup.begin(row)
+        if rollup.end > now_ns:
             return
-        last = bisect_left(trades.stamps, end, row, rows.stop)
-        prices = trades.bids[row:last]
-        yield Candle(
-            trades.symbol,
-            timeframe,
-            start,
-            prices[0],
-            max(prices),
-            min(prices),
-            prices[-1],
-            reduce(add, trades.sizes[row:last]),  # as a `Rollup` does; `sum` may be more exact
-            PROVIDER,
-        )
-        row = last
-
-
-def _complete(series: BarSeries, rows: range, timeframe: str, now_ns: int) -> Iterator[Candle]:
-    """Yield the complete candles of some bars; the first bar starts a candle."""
-    rollup = Rollup(series.symbol, timeframe)
-    for row in rows:
-        if series.starts[row] + series.step > rollup.end:
-            candle = rollup.take()
-            if candle is not None:
-                yield candle
-        rollup.add(series, row)
-    candle = rollup.take()
-    if candle is not None and rollup.end <= now_ns:
-        yield candle
+        yield rollup.take()
+        row = rollup.next_row
 
 
 def _start_of(candle: Candle) -> int:

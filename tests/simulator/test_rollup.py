@@ -13,6 +13,7 @@ from strategy_runtime import Candle, Strategy
 from strategy_runtime.clock import ns_of, utc
 from strategy_runtime.errors import ApiError, ConfigError
 from strategy_runtime.protocol.enums import OrderType
+from strategy_runtime.protocol.events import CandleRun
 from strategy_runtime.protocol.subscriptions import parse_subscriptions
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.runner import Runner
@@ -20,7 +21,7 @@ from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.venue import SimulatedVenue
 from strategy_runtime.testing import FIRST_BAR
-from tests.simulator.support import order
+from tests.simulator.support import no_short_cuts, order
 from tests.strategies import Scripted
 from tests.work import steps_of
 
@@ -124,6 +125,32 @@ def test_finer_and_coarser_candles_of_one_instant_come_in_that_order() -> None:
     wanted = parse_subscriptions("S:X:candle_5m,S:X:candle_1m")
     candles = play(Exchange([minutes(*range(1, 6))], subscriptions=wanted), Scripted({}))
     assert times(candles)[-2:] == ["1m 14:34", "5m 14:30"]
+
+
+def test_finer_candles_come_in_runs_until_a_coarser_one_ends() -> None:
+    def stream_of(timeframes: str) -> tuple[list[int], list[Candle]]:
+        wanted = ",".join(f"S:X:candle_{text}" for text in timeframes.split())
+        series = minutes(*range(1, 181), missing=(70, 71, 150))
+        exchange = Exchange([series], None, parse_subscriptions(wanted))
+        runs: list[int] = []
+        candles: list[Candle] = []
+        for event in exchange.stream(exchange.phases()):
+            if isinstance(event, CandleRun):
+                before = len(candles)
+                for candle in event.candles:
+                    event.last = candle
+                    candles.append(candle)
+                runs.append(len(candles) - before)
+            elif isinstance(event, Candle):
+                candles.append(event)
+        return runs, candles
+
+    hours = [29, 57, 59, 29]
+    for timeframes, expected in (("1m 1h", hours), ("1m 1h 1d", hours), ("1m 2m", [])):
+        runs, candles = stream_of(timeframes)
+        assert runs == expected
+        with no_short_cuts():
+            assert stream_of(timeframes) == ([], candles)
 
 
 def test_plain_candle_is_the_timeframe_of_the_run() -> None:

@@ -113,6 +113,12 @@ class Agenda:
         if trades is not None and trade < len(trades):
             heappush(self.trades, (trades.stamps[trade], instrument.rank, instrument))
 
+    def begin_rollups(self, instrument: Instrument, row: int) -> None:
+        """Schedule the ends of the coarser candles that begin with the bar or trade of a row."""
+        for rollup in instrument.rollups:
+            if rollup.begin(row):
+                self.add_rollup(rollup)
+
     def add_rollup(self, rollup: Rollup | GivenBars) -> None:
         """Schedule the end of a coarser candle."""
         heappush(self.rollups, (rollup.end, rollup.rank, rollup))

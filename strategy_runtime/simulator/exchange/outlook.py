@@ -18,6 +18,8 @@ _LONGEST = 1024
 """Most instants of one walk."""
 _FARTHEST = 64
 """Most instants to look ahead at once."""
+_FEWEST = 4
+"""Fewest bars before the one with which a coarser candle ends that are worth moving in step."""
 _PLENTY = 1.000001
 """Factor by which floats must clear a limit; closer cases are decided with decimals."""
 
@@ -37,22 +39,32 @@ class Outlook:
     def lanes(self) -> list[Instrument]:
         """Return the symbols that have bars to come, by rank, if they can move in step; else none.
 
-        They can if their next bars close together and nothing but bars can happen.
+        They can if their next bars close together and nothing but bars can happen until a coarser
+        candle ends, which is not too soon.
         """
         state, agenda = self._state, self._agenda
         closes, phase = agenda.closes, state.phase
         if phase is Phase.INTRABAR or phase is Phase.QUOTE:
             return []  # within an instant, the symbols being processed are not on the agenda
-        if not closes or agenda.rollups or agenda.ticks or agenda.trades or state.is_bankrupt:
+        if not closes or agenda.ticks or agenda.trades or state.is_bankrupt:
             return []
         end, _, leader = closes[0]
+        if self._is_candle_soon(leader, end):
+            return []
         begin = end - leader.series.step
         if any(each[0] != end for each in closes) or any(each[0] != begin for each in agenda.opens):
             return []
         lanes = [each[2] for each in sorted(closes)]
-        if any(lane.rollups or not lane.subscribed or lane.quotes is not None for lane in lanes):
+        if any(not lane.subscribed or lane.quotes is not None for lane in lanes):
             return []
-        return lanes
+        for lane in lanes:
+            agenda.begin_rollups(lane, lane.row)
+        return [] if self._is_candle_soon(leader, end) else lanes
+
+    def _is_candle_soon(self, leader: Instrument, end: int) -> bool:
+        """Return whether a coarser candle ends soon after a bar that ends at `end`."""
+        rollups = self._agenda.rollups
+        return bool(rollups) and rollups[0][0] - end < _FEWEST * leader.series.step
 
     def common_starts(self, lanes: list[Instrument]) -> Sequence[int]:
         """Return when the next bars start, for as long as they start together in all lanes."""
@@ -70,10 +82,14 @@ class Outlook:
         return starts
 
     def _rows_ahead(self, lane: Instrument) -> int:
-        """Return the number of bars before an announced split or the next release of memory."""
+        """Return the number of bars before the next release of memory, before an announced split,
+        and before the bar with which a coarser candle ends.
+        """
         starts, row, splits = lane.series.starts, lane.row, self._state.splits
         ahead = splits.get(lane.series.symbol) if splits else None
         last = bisect_left(starts, ahead[0][0]) if ahead else len(starts)
+        if rollups := self._agenda.rollups:
+            last = bisect_left(starts, rollups[0][0] - lane.series.step, row, last)
         return min(last, row - row % STRETCH + STRETCH) - row
 
     def _rows_unsplit(self, lane: Instrument, starts: Sequence[int]) -> int:

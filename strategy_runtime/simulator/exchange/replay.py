@@ -150,9 +150,7 @@ class Replay:
         for instrument in closing:
             self._close_bar(instrument)
         for rollup in pop_all(agenda.rollups, state.now_ns):
-            candle = rollup.take()
-            if candle is not None:
-                self._news.emit(candle)
+            self._news.emit(rollup.take())
             if rollup.end > state.now_ns:
                 agenda.add_rollup(rollup)
 
@@ -164,9 +162,7 @@ class Replay:
             instrument.price = instrument.series.closes[row]
         if instrument.subscribed:
             self._news.emit(instrument.series.candle(row))
-        for rollup in instrument.rollups:
-            if rollup.add(instrument.series, row):
-                self._agenda.add_rollup(rollup)
+        self._agenda.begin_rollups(instrument, row)
         instrument.row = row + 1
         if not instrument.row % STRETCH:
             instrument.series.release()
@@ -175,15 +171,9 @@ class Replay:
             self._agenda.add_open(instrument)
 
     def _take_trade(self, instrument: Instrument) -> None:
-        """Add a market trade to the candles of its symbol."""
-        trades, trade = instrument.trades, instrument.trade
-        if trades is None:
-            return
-        price, size = trades.bids[trade], trades.sizes[trade]
-        for rollup in instrument.rollups:
-            if rollup.add_prices(trades.stamps[trade], price, price, price, price, size):
-                self._agenda.add_rollup(rollup)
-        instrument.trade = trade + 1
+        """Take in a market trade, with which candles of its symbol may begin."""
+        self._agenda.begin_rollups(instrument, instrument.trade)
+        instrument.trade += 1
         self._agenda.add_trade(instrument)
 
     # More data
