@@ -186,14 +186,15 @@ class RestingOrder(Struct, eq=False, gc=False):
         self.stop = float(self.stop_price)
         self._snapshot = None
 
-    def is_unchanged_by(self, changes: OrderChanges) -> bool:
-        """Return whether changes would leave it as it is."""
+    def changed_by(self, changes: OrderChanges) -> OrderRequest | None:
+        """Return the request with checked changes; None if they would leave the order as it is."""
+        request = replace(self.request, **changes.given)
         is_stop_there = changes.stop_price in (None, self.stop_price)
-        return is_stop_there and replace(self.request, **changes.given) == self.request
+        return None if is_stop_there and request == self.request else request
 
-    def change(self, changes: OrderChanges, now_ns: int) -> None:
-        """Apply a checked modification."""
-        self.request = replace(self.request, **changes.given)
+    def change(self, request: OrderRequest, changes: OrderChanges, now_ns: int) -> None:
+        """Apply a modification, of which `request` is the result."""
+        self.request = request
         if changes.stop_price is not None:
             self.stop_price = changes.stop_price
         if changes.trailing_distance is not None and self.peak is not None:

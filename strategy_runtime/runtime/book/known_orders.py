@@ -158,13 +158,17 @@ class KnownOrders:
         listed = None if beside else self._listed.get((symbol, external))
         if listed is not None:
             return listed.copy()
-        found = [
-            order
-            for order in (self._read(key) for key in keys if key != beside)
-            if order is not None and (external is None or order.external is external)
-        ]
-        # The answer to a request that waits for it is not an event here.
-        if not beside and not any(type(self._open[key]) is OrderRequest for key in keys):
+        found: list[Order] = []
+        may_keep = not beside
+        for key in keys:
+            if key == beside:
+                continue
+            if type(self._open[key]) is OrderRequest:
+                may_keep = False  # the answer that it waits for is not an event here
+            order = self._read(key)
+            if order is not None and (external is None or order.external is external):
+                found.append(order)
+        if may_keep:
             self._listed[symbol, external] = found.copy()
         return found
 

@@ -217,12 +217,12 @@ class TradingDesk(Outbox):
         """See `Strategy.modify`."""
         known = self._referred(order)
         changes = OrderChanges(
-            quantity=units(quantity),
-            limit_price=exact("limit", limit),
-            stop_price=exact("stop", stop),
-            stop_loss=exact("stop_loss", stop_loss),
-            take_profit=exact("take_profit", take_profit),
-            trailing_distance=exact("trailing", trailing),
+            quantity=quantity if quantity is None else units(quantity),
+            limit_price=limit if limit is None else exact("limit", limit),
+            stop_price=stop if stop is None else exact("stop", stop),
+            stop_loss=stop_loss if stop_loss is None else exact("stop_loss", stop_loss),
+            take_profit=take_profit if take_profit is None else exact("take_profit", take_profit),
+            trailing_distance=trailing if trailing is None else exact("trailing", trailing),
         )
         size = changes.quantity
         if self._rounds:

@@ -95,10 +95,11 @@ class Acceptance:
 
         Do nothing if it changes nothing, as when a client repeats a request after a lost answer.
         """
-        if order.is_unchanged_by(changes):
+        request = order.changed_by(changes)
+        if request is None:
             return
         self._news.keep_announced(order)
-        order.change(changes, self._state.now_ns)
+        order.change(request, changes, self._state.now_ns)
         self._state.instruments[order.symbol].resting.wake(order)
         self._news.announce_order(order, OrderEventKind.ORDER_MODIFIED)
 
