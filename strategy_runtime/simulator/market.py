@@ -14,7 +14,6 @@ from strategy_runtime.simulator.data.series import (
     BarSeries,
     QuoteSeries,
     TickSeries,
-    middle,
 )
 from strategy_runtime.simulator.resting import RestingOrders
 from strategy_runtime.simulator.rollup import GivenBars, Rollup
@@ -49,7 +48,8 @@ class Instrument:
         row: Index of the first bar that has not closed yet.
         first_row: Row at which it started to move in step with others; -1 if it does not.
         rank: Place among bars that close at the same instant.
-        price: The last price: a close, or a later fill; None before the first.
+        price: The last price: a close, or a later fill, or with quotes the middle of the last one;
+            None before the first.
         resting: Its open orders.
         volume_left: Volume that orders can still take from the current bar; None without limit.
         volume_row: Row of the bar of `volume_left`, or -1.
@@ -166,12 +166,11 @@ class Instrument:
         quotes, tick = self.quotes, self.tick - 1
         if quotes is None or tick < 0:
             return None
-        bid, ask = quotes.bids[tick], quotes.asks[tick]
         return Quote(
             quotes.symbol,
-            bid,
-            ask,
+            quotes.bids[tick],
+            quotes.asks[tick],
             quotes.stamps[tick],
-            last=middle(bid, ask),
+            last=self.price,
             provider=PROVIDER,
         )

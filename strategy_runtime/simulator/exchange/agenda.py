@@ -102,7 +102,7 @@ class Agenda:
     def add_quote(self, instrument: Instrument) -> None:
         """Schedule the next quote."""
         quotes, tick = instrument.quotes, instrument.tick
-        if quotes is not None and tick < len(quotes):
+        if quotes is not None and tick < len(quotes.stamps):
             if not tick % STRETCH:
                 quotes.release()
             heappush(self.ticks, (quotes.stamps[tick], instrument.rank, instrument))

@@ -61,12 +61,12 @@ class Crossing:
             return
         bid, ask = quotes.bids[tick], quotes.asks[tick]
         instrument.tick = tick + 1
-        price, now_ns = middle(bid, ask), self._state.now_ns
-        has_split = self._nights.split_before(instrument, now_ns, price)
+        price, now_ns, state = middle(bid, ask), self._state.now_ns, self._state
+        has_split = bool(state.splits) and self._nights.split_before(instrument, now_ns, price)
         if tick and not has_split and quotes.stamps[tick - 1] // DAY_NS != now_ns // DAY_NS:
             self._nights.check_quote_for_split(instrument, quotes, tick)
         instrument.price = price
-        self._state.revalue_all()
+        state.revalue_all()
         if not instrument.resting:
             return
         self._match_at(instrument, bid, ask)

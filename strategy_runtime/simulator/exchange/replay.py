@@ -83,8 +83,9 @@ class Replay:
                 self._announce_quotes(quoted)
                 if outbox:
                     yield
-            for instrument in pop_all(trades, now):
-                self._take_trade(instrument)
+            if trades:
+                for instrument in pop_all(trades, now):
+                    self._take_trade(instrument)
             if opens and opens[0][0] == now:
                 self._meet_opens(pop_all(opens, now))
                 if outbox:
