@@ -105,7 +105,10 @@ def _decimal(value: Any) -> Decimal:
 
 def magnitude(value: Any) -> Any:
     """Return the absolute value of a number; anything else unchanged."""
-    if isinstance(value, bool) or not isinstance(value, Decimal | Real):
+    kind = type(value)
+    if kind is int or kind is float or kind is Decimal:
+        return abs(value)
+    if value is None or isinstance(value, bool) or not isinstance(value, Decimal | Real):
         return value
     return abs(value)
 

@@ -396,10 +396,11 @@ class TradingDesk(Outbox):
                 prices=_NO_PRICES,
                 last=self._book.last,
             )
-        wanted = self._rounding.lots(symbol, wanted)
+        if self._rounds:
+            wanted = self._rounding.lots(symbol, wanted)
         held, wanted = self._book.position(symbol).quantity, wanted if given[0] > 0 else -wanted
         difference = wanted - held
-        if wanted:
+        if self._rounds and wanted:
             difference = self._rounding.lots(symbol, difference)
         if not difference:
             return None

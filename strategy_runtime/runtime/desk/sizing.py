@@ -73,10 +73,13 @@ def size_of(
                 f"for risk= to be lost there, not {in_digits(stop_loss)}"
             )
         sized = _DOWN.divide(amount, distance)
-    elif way == "fraction" and equity() <= 0:
-        return Decimal(0)
+    elif way == "fraction":
+        worth = equity()
+        if worth <= 0:
+            return Decimal(0)
+        sized = _DOWN.divide(amount * worth, price)
     else:
-        sized = _DOWN.divide(amount * equity() if way == "fraction" else amount, price)
+        sized = _DOWN.divide(amount, price)
     cut = cut_to_finest(Decimal(f"{sized:f}"))  # a division may give 1.0E+2
     if not cut:
         raise ValueError(
