@@ -212,11 +212,11 @@ class News:
         account = self._announced
         if account is None:
             now_ns, phase = self._announced_at
-            instruments = self._state.instruments
-            valuation = Valuation(
-                self._state.ledger.holdings,
-                lambda symbol: instruments[symbol].mark_at(now_ns, phase),
-            )
+            instruments, holdings = self._state.instruments, self._state.ledger.holdings
+            # Once for each symbol, as a hedging account may have many positions in one.
+            symbols = {holding.symbol for holding in holdings.values()}
+            marks = {symbol: instruments[symbol].mark_at(now_ns, phase) for symbol in symbols}
+            valuation = Valuation(holdings, marks.__getitem__)
             account = self._announced = self._state.account_of(valuation)
         return account
 
