@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
-from msgspec.structs import force_setattr
+from msgspec.structs import asdict, force_setattr
 
 from strategy_runtime.clock import utc
 from strategy_runtime.protocol.enums import (
@@ -265,8 +265,7 @@ class OrderChanges(
     @property
     def given(self) -> dict[str, Decimal]:
         """The changes that are set, by field."""
-        names = self.__struct_fields__
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 class OrderHandle(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

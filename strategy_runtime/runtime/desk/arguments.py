@@ -7,11 +7,13 @@ from numbers import Integral, Real
 from typing import Any, overload
 
 from strategy_runtime.protocol.enums import OrderType, TimeInForce, TrailingType
+from strategy_runtime.protocol.models import OrderChanges
 from strategy_runtime.protocol.values import FINEST, cut_to_finest, in_digits, is_unicode
 from strategy_runtime.strategy.desk import Number
 
 __all__ = [
     "SIGNIFICANT",
+    "changes_of",
     "check_flags",
     "check_text",
     "exact",
@@ -181,6 +183,29 @@ def prices_of(
         fields["trailing_distance"] = exact("trailing_percent", trailing_percent)
         fields["trailing_type"] = TrailingType.PERCENT
     return fields
+
+
+def changes_of(
+    quantity: Number | None,
+    limit: Number | None,
+    stop: Number | None,
+    trailing: Number | None,
+    stop_loss: Number | None,
+    take_profit: Number | None,
+) -> OrderChanges:
+    """Return the changes of an order.
+
+    Raises:
+        ValueError: One is not a number above zero.
+    """
+    return OrderChanges(
+        quantity=quantity if quantity is None else units(quantity),
+        limit_price=limit if limit is None else exact("limit", limit),
+        stop_price=stop if stop is None else exact("stop", stop),
+        stop_loss=stop_loss if stop_loss is None else exact("stop_loss", stop_loss),
+        take_profit=take_profit if take_profit is None else exact("take_profit", take_profit),
+        trailing_distance=trailing if trailing is None else exact("trailing", trailing),
+    )
 
 
 def _type_of(

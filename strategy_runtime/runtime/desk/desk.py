@@ -23,9 +23,9 @@ from strategy_runtime.runtime.book.nets import check_symbol
 from strategy_runtime.runtime.book.order_states import name_of, newly_placed
 from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.desk.arguments import (
+    changes_of,
     check_flags,
     check_text,
-    exact,
     magnitude,
     prices_of,
     time_in_force_of,
@@ -85,6 +85,8 @@ class TradingDesk(Outbox):
     ) -> None:
         super().__init__(venue, book, mode, observer, journal)
         self._rounding, self._rounds = rounding, bool(rounding)
+        self._compares_changes = self._rounds
+        """Whether a change has to be compared with its order before it is sent."""
         self._clock = clock
         self._timers = timers
         self._prefix = f"{prefix}-"
@@ -215,15 +217,15 @@ class TradingDesk(Outbox):
         take_profit: Number | None,
     ) -> Ticket:
         """See `Strategy.modify`."""
+        if self._book.statement is not None and not self._compares_changes:
+            key = _key_of(order)
+            symbol = self._book.symbol_of_open(key)
+            if symbol is not None:
+                changes = changes_of(quantity, limit, stop, trailing, stop_loss, take_profit)
+                send = partial(self._change_by_key, key, changes)
+                return self._issue("modify", symbol, key, Amendment(key, changes, send))
         known = self._referred(order)
-        changes = OrderChanges(
-            quantity=quantity if quantity is None else units(quantity),
-            limit_price=limit if limit is None else exact("limit", limit),
-            stop_price=stop if stop is None else exact("stop", stop),
-            stop_loss=stop_loss if stop_loss is None else exact("stop_loss", stop_loss),
-            take_profit=take_profit if take_profit is None else exact("take_profit", take_profit),
-            trailing_distance=trailing if trailing is None else exact("trailing", trailing),
-        )
+        changes = changes_of(quantity, limit, stop, trailing, stop_loss, take_profit)
         size = changes.quantity
         if self._rounds:
             changes = self._rounding.changes(known, changes)
@@ -235,6 +237,9 @@ class TradingDesk(Outbox):
     def _modify(self, known: Order, changes: OrderChanges) -> Ticket:
         key, change = name_of(known), partial(self._change, known, changes)
         return self._issue("modify", known.symbol, key, Amendment(key, changes, change), known)
+
+    async def _change_by_key(self, key: str, changes: OrderChanges) -> Order:
+        return await self._change(self.order_of(key), changes)
 
     async def _change(self, known: Order, changes: OrderChanges) -> Order:
         known = self._latest(known)
@@ -258,10 +263,10 @@ class TradingDesk(Outbox):
 
     def _withdraw(self, key: str, symbol: str) -> Ticket:
         """Cancel an order by its key, without reading it, while the book follows the venue."""
-        what = Amendment(key, None, partial(self._cancel_by_name, key))
+        what = Amendment(key, None, partial(self._cancel_by_key, key))
         return self._issue("cancel", symbol, key, what)
 
-    async def _cancel_by_name(self, key: str) -> Order | None:
+    async def _cancel_by_key(self, key: str) -> Order | None:
         return await self._send_cancel(self.order_of(key))
 
     async def _send_cancel(self, known: Order) -> Order | None:

@@ -50,6 +50,7 @@ class LimitedDesk(TradingDesk):
         **options: Any,
     ) -> None:
         super().__init__(venue, book, clock, *others, **options)
+        self._compares_changes = True
         present = now if self.mode == "live" else None
         self._risk = Risk(limits, book, clock.seconds, days, present)
 
