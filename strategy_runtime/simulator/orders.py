@@ -1,6 +1,6 @@
 """Orders as the exchange keeps them: mutable, with their prices as floats beside the decimals."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from copy import copy
 from decimal import Decimal
 from typing import Self, TypeAlias
@@ -17,7 +17,7 @@ from strategy_runtime.protocol.enums import (
     TimeInForce,
     TrailingType,
 )
-from strategy_runtime.protocol.models import Order, OrderChanges, OrderRequest
+from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.simulator.outcome import ORDER, Fill
 from strategy_runtime.simulator.splits import Split
@@ -186,18 +186,18 @@ class RestingOrder(Struct, eq=False, gc=False):
         self.stop = float(self.stop_price)
         self._snapshot = None
 
-    def changed_by(self, changes: OrderChanges) -> OrderRequest | None:
+    def changed_by(self, changes: Mapping[str, Decimal]) -> OrderRequest | None:
         """Return the request with checked changes; None if they would leave the order as it is."""
-        request = replace(self.request, **changes.given)
-        is_stop_there = changes.stop_price in (None, self.stop_price)
+        request = replace(self.request, **changes)
+        is_stop_there = changes.get("stop_price", self.stop_price) == self.stop_price
         return None if is_stop_there and request == self.request else request
 
-    def change(self, request: OrderRequest, changes: OrderChanges, now_ns: int) -> None:
+    def change(self, request: OrderRequest, changes: Mapping[str, Decimal], now_ns: int) -> None:
         """Apply a modification, of which `request` is the result."""
         self.request = request
-        if changes.stop_price is not None:
-            self.stop_price = changes.stop_price
-        if changes.trailing_distance is not None and self.peak is not None:
+        if "stop_price" in changes:
+            self.stop_price = changes["stop_price"]
+        if "trailing_distance" in changes and self.peak is not None:
             self._follow_peak(self.peak)
         self.read_prices()
         self.touch(now_ns)

@@ -1,5 +1,8 @@
 """The life of an order apart from fills: acceptance, changes, and ends without a fill."""
 
+from collections.abc import Mapping
+from decimal import Decimal
+
 from strategy_runtime.protocol.enums import (
     EVENT_OF_STATUS,
     OrderEventKind,
@@ -7,7 +10,7 @@ from strategy_runtime.protocol.enums import (
     OrderType,
     RejectReason,
 )
-from strategy_runtime.protocol.models import OrderChanges, OrderRequest
+from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.simulator.exchange.agenda import Agenda
 from strategy_runtime.simulator.exchange.news import News
 from strategy_runtime.simulator.exchange.state import State
@@ -80,7 +83,7 @@ class Acceptance:
         if instrument.quotes is None and state.is_within_bar(instrument):
             order.waits_for_open = True
 
-    def move(self, order: RestingOrder, changes: OrderChanges) -> None:
+    def move(self, order: RestingOrder, changes: Mapping[str, Decimal]) -> None:
         """Change an order for a client; with new terms it meets the market like a new order."""
         terms = order.terms
         self.change(order, changes)
@@ -90,8 +93,8 @@ class Acceptance:
             if self._is_between_bars(instrument):
                 instrument.resting.add_asleep(order, instrument.row)
 
-    def change(self, order: RestingOrder, changes: OrderChanges) -> None:
-        """Apply and announce a checked modification.
+    def change(self, order: RestingOrder, changes: Mapping[str, Decimal]) -> None:
+        """Apply and announce a checked modification, by field.
 
         Do nothing if it changes nothing, as when a client repeats a request after a lost answer.
         """

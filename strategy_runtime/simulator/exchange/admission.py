@@ -1,5 +1,7 @@
 """Checks of commands: why an order is not accepted, or not changed."""
 
+from decimal import Decimal
+
 from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.enums import OrderType, PositionMode, Side
 from strategy_runtime.protocol.models import OrderChanges, OrderRequest
@@ -135,8 +137,8 @@ class Admission:
         return order
 
 
-def check_changes(order: RestingOrder, changes: OrderChanges) -> None:
-    """Check that changes apply to an order.
+def check_changes(order: RestingOrder, changes: OrderChanges) -> dict[str, Decimal]:
+    """Check that changes apply to an order, and return those that are given, by field.
 
     Raises:
         ApiError: 400 `INVALID_REQUEST` without any change, `INVALID_VALUE` for one that does not
@@ -157,6 +159,7 @@ def check_changes(order: RestingOrder, changes: OrderChanges) -> None:
             f"quantity must stay above the {order.filled:f} already filled",
         )
     check_distance(order.request.trailing_type, changes.trailing_distance)
+    return given
 
 
 def _why_not(order: RestingOrder, name: str) -> str:

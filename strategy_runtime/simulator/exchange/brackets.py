@@ -36,8 +36,7 @@ class Brackets:
         quantity = min(filled, abs(holding.quantity))
         legs = [leg for leg in entry.legs if not leg.is_over]
         for leg in legs:
-            grown = OrderChanges(quantity=leg.request.quantity + quantity)
-            self._acceptance.change(leg, grown)
+            self._acceptance.change(leg, {"quantity": leg.request.quantity + quantity})
         if legs:
             return
         for kind, price in (
@@ -114,14 +113,8 @@ class Brackets:
         for leg in legs:
             if leg.order_type is not leg.request.order_type:
                 continue  # a stop that has been triggered
-            is_stop = leg.order_type is OrderType.STOP
-            self._acceptance.move(
-                leg,
-                OrderChanges(
-                    stop_price=price if is_stop else None,
-                    limit_price=None if is_stop else price,
-                ),
-            )
+            field = "stop_price" if leg.order_type is OrderType.STOP else "limit_price"
+            self._acceptance.move(leg, {field: price})
 
     def _bracket_of(self, holding: Holding) -> str | None:
         """Return the bracket of the legs that protect a position, for a further leg to join."""

@@ -212,9 +212,9 @@ class Exchange(Answers):
         self._change(self._admission.still_open(order), changes)
 
     def _change(self, order: RestingOrder, changes: OrderChanges) -> None:
-        check_changes(order, changes)
+        given = check_changes(order, changes)
         with self._news.command:
-            self._acceptance.move(order, changes)
+            self._acceptance.move(order, given)
             if order.filled:
                 self._brackets.follow(order, changes)
 
