@@ -3,8 +3,8 @@
 * `delivery`: takes events from the venue; `dispatcher`: the handler of each kind; `eager`: hooks
   that are coroutines;
 * `runs`: many candles in one loop; `live_candles`: each candle once;
-* `failures`: what ends a run; `hints`: what to write instead; `loose_ends`, `stuck_hooks`: what a
-  hook leaves behind, or waits for;
+* `failures`: what ends a run; `hints`, with `other_engines`: what to write instead; `loose_ends`,
+  `stuck_hooks`: what a hook leaves behind, or waits for;
 * `heard`: notes in the journal what was told; `order_log`: logs it.
 """
 
