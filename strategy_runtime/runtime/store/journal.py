@@ -129,8 +129,6 @@ class Journal:
         self.open: dict[str, Followed] = {}
         self.ended: dict[str, Followed] = {}
         self.strays: dict[str, None] = {}
-        self._size = self._least = 0
-        self._is_torn = False
         if self.path.exists():
             self._read()
         self._file = self._rewrite()
