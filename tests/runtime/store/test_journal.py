@@ -2,6 +2,7 @@
 
 import os
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,10 @@ def order(name: str) -> OrderRequest:
         limit_price=Decimal("10.25"),
         client_order_id=name,
     )
+
+
+def files_in_use() -> int:
+    return sum(1 for _ in Path("/dev/fd").iterdir())
 
 
 def test_what_has_no_outcome_is_found_again(tmp_path: Path) -> None:
@@ -68,10 +73,12 @@ def test_it_begins_anew_when_it_has_grown_large(
     monkeypatch.setattr("strategy_runtime.runtime.store.journal._LARGEST", 5000)
     journal = Journal(tmp_path)
     journal.intend(order("first"))
+    in_use = files_in_use()
     for number in range(100):
         journal.intend(order(f"a-{number}"))
         journal.settle(f"a-{number}", "accepted")
         assert journal.path.stat().st_size < 6000
+    assert files_in_use() == in_use
     assert list(Journal(tmp_path).unsettled) == ["first"]
 
 
@@ -171,6 +178,34 @@ def test_a_file_that_cannot_be_begun_whole_leaves_the_old_one(
     assert list(Journal(tmp_path).unsettled) == ["a-1"]
 
 
+def test_once_closed_it_writes_to_no_file(tmp_path: Path) -> None:
+    journal, other = Journal(tmp_path), tmp_path / "other"
+    journal.close()
+    with other.open("wb"):  # under the number that the journal had
+        journal.follow(told("a-1"))
+        with pytest.raises(ApiError, match="Bad file descriptor"):
+            journal.intend(order("a-2"))
+    assert other.read_bytes() == b""
+    journal.close()
+
+
+def test_what_could_not_be_written_at_all_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal(tmp_path)
+
+    def full(file: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(ApiError):
+            journal.intend(order("a-1"))
+    journal.intend(order("a-2"))
+    assert list(Journal(tmp_path).unsettled) == ["a-2"]
+    assert "damaged" not in caplog.text
+
+
 # What was told of orders
 
 
@@ -257,6 +292,76 @@ def test_late_news_of_an_order_changes_nothing(tmp_path: Path) -> None:
     assert (journal.open, journal.ended) == ({}, {})
 
 
+def test_what_is_told_again_takes_no_room(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.follow(told("a-1", PARTLY, 2))
+    journal.executed("a-1", "t-1", Decimal(2))
+    size = journal.path.stat().st_size
+    journal.follow(told("a-1", PARTLY, 2))
+    journal.executed("a-1", "t-1", Decimal(2))
+    journal.executed("of others", "t-2", Decimal(2))
+    assert journal.path.stat().st_size == size
+
+
+def test_an_execution_of_a_leg_is_not_awaited_again_when_the_leg_is_told_again(
+    tmp_path: Path,
+) -> None:
+    journal = Journal(tmp_path)
+    entry = replace(told("a-1", FILLED, 3), stop_loss=Decimal(9), take_profit=Decimal(12))
+    journal.follow(replace(entry, status=PARTLY))
+    stop = replace(told("sl", FILLED, 3), parent_order_id="ord-a-1")
+    journal.follow(stop)
+    journal.executed("sl", "t-1", Decimal(3))
+    journal.follow(stop)
+    assert journal.ended == {}
+
+
+def test_an_order_in_place_of_another_is_followed_although_less_of_it_is_filled(
+    tmp_path: Path,
+) -> None:
+    journal = Journal(tmp_path)
+    journal.follow(told("a-1", PARTLY, 2))
+    journal.follow(replace(told("a-1"), id="ord-later"))
+    assert Journal(tmp_path).open["a-1"].order.id == "ord-later"
+
+
+def test_a_leg_is_told_of_its_own_entry_only(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    for name in ("a-1", "a-2"):
+        journal.follow(told(name))
+        journal.follow(replace(told(name, FILLED, 3), stop_loss=Decimal(9)))
+    journal.follow(replace(told("sl"), parent_order_id="ord-a-2"))
+    journal.executed("a-1", "t-1", Decimal(3))
+    journal.executed("a-2", "t-2", Decimal(3))
+    assert list(journal.ended) == ["a-1"]
+
+
+def test_an_execution_of_an_order_whose_line_is_damaged_spoils_no_other(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    for name in ("a-1", "a-2"):
+        journal.follow(told(name))
+        journal.executed(name, f"t-{name}", Decimal(2))
+    text = journal.path.read_bytes()
+    journal.path.write_bytes(text.replace(b"ord-a-1", b"ord-b-1"))
+    again = Journal(tmp_path)
+    assert {name: each.trades for name, each in again.open.items()} == {
+        "a-2": {"t-a-2": Decimal(2)}
+    }
+
+
+def test_one_that_is_withdrawn_stays_if_a_fill_was_not_told(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    for name in ("a-1", "a-2"):
+        journal.follow(told(name, PARTLY, 1))
+        journal.executed(name, f"t-{name}", Decimal(1))
+    journal.withdraw(told("a-1", OrderStatus.CANCELLED, 1))
+    journal.withdraw(told("a-2", OrderStatus.CANCELLED, 2))
+    journal.withdraw(told("not followed", OrderStatus.CANCELLED))
+    assert {name: each.order for name, each in Journal(tmp_path).open.items()} == {
+        "a-2": told("a-2", PARTLY, 1)
+    }
+
+
 def test_a_venue_that_never_tells_of_executions_does_not_fill_it(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     for number in range(100):
@@ -274,11 +379,15 @@ def test_orders_that_have_ended_take_no_room(
     for number in range(50):
         journal.follow(told(f"open-{number}"))
     held = journal.path.stat().st_size
+    sizes = []
     for number in range(1000):
         journal.follow(told(f"a-{number}"))
         journal.follow(told(f"a-{number}", FILLED, 3))
         journal.executed(f"a-{number}", f"t-{number}", Decimal(3))
-        assert journal.path.stat().st_size < 2.1 * held
+        sizes.append(journal.path.stat().st_size)
+    assert max(sizes) < 2.1 * held
+    shrunk = sum(later < earlier for earlier, later in pairwise(sizes))
+    assert shrunk < 60  # each time by half: it is not written anew at every line
     assert list(Journal(tmp_path).open) == [f"open-{number}" for number in range(50)]
 
 
