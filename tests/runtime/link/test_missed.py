@@ -213,10 +213,10 @@ def test_nothing_is_told_of_what_others_have_done(tmp_path: Path) -> None:
         await place.live(Bot(buys(97, 50)), 4)
         place.folder = tmp_path / "other"
         place.folder.mkdir()
-        await place.live(Hedger(buys(96, 94, 60)), 3)
+        await place.live(Hedger(buys(96, 94, 60), buys(101, stop_loss=40, take_profit=140)), 3)
         await sleep(20)
         place.folder = tmp_path
-        assert await place.live(Bot(), 5) == ["start 50 3", "FILLED 97 1", "trade 97 1"]
+        assert await place.live(Bot(), 5) == ["start 50 4", "FILLED 97 1", "trade 97 1"]
         place.folder = tmp_path / "other"
         heard = await place.live(Hedger(), 5)
         assert heard[1:] == ["FILLED 96 1", "FILLED 94 1", "trade 96 1", "trade 94 1"]
@@ -272,6 +272,61 @@ def test_legs_that_an_entry_brought_and_that_rest_are_told(tmp_path: Path) -> No
         assert await place.live(Bot(), 5) == heard[:1]
 
     play(tmp_path, story)
+
+
+def test_legs_that_rest_are_told_again_if_it_is_killed_before_them(tmp_path: Path) -> None:
+    async def story(place: Place) -> None:
+        await place.live(Bot(buys(97, stop_loss=50, take_profit=120)), 4)
+        await sleep(20)
+        assert await place.live(Waits(), 5) == ["start 120 None 1", "FILLED 97 1"]
+        heard = await place.live(Bot(), 5)
+        assert sorted(heard[2:]) == ["CREATED 120 0", "CREATED 50 0", "trade 97 1"]
+
+    play(tmp_path, story)
+
+
+class ForgetsEnded(MemoryNetwork):
+    """At a venue that lists executions, and knows no orders but those that are open."""
+
+    async def request(self, method: str, url: str, body: bytes | None = None) -> Answer:
+        answer = await super().request(method, url, body)
+        if method == "GET" and "/orders/" in url and b'"FILLED"' in answer.body:
+            return Answer(404, b'{"code":"ORDER_NOT_FOUND","message":"no such order"}')
+        return answer
+
+
+def test_a_leg_that_the_venue_has_forgotten_does_not_end_the_start(tmp_path: Path) -> None:
+    async def story(place: Place) -> None:
+        await place.live(Bot(buys(97, stop_loss=92, take_profit=120)), 4)
+        await sleep(20)
+        assert await place.live(Bot(), 5) == ["start  0", "FILLED 97 1", "trade 97 1"]
+
+    play(tmp_path, story, network=ForgetsEnded)
+
+
+class ForgetsForAWhile(MemoryNetwork):
+    """At a venue that has forgotten all orders, and finds them again at some time."""
+
+    found_again_at = 0.0
+
+    async def request(self, method: str, url: str, body: bytes | None = None) -> Answer:
+        if method == "GET" and "/orders" in url and self.loop.time() < self.found_again_at:
+            if "/orders/" in url:
+                return Answer(404, b'{"code":"ORDER_NOT_FOUND","message":"no such order"}')
+            return Answer(200, b"[]")
+        return await super().request(method, url, body)
+
+
+def test_an_order_that_the_venue_knows_again_after_a_while_is_not_taken_for_gone(
+    tmp_path: Path,
+) -> None:
+    async def story(place: Place) -> None:
+        await place.live(Bot(buys(50)), 4)
+        network = cast(ForgetsForAWhile, place.network)
+        network.found_again_at = network.loop.time() + 5
+        assert await place.live(Bot(), 15) == ["start 50 0"]
+
+    play(tmp_path, story, network=ForgetsForAWhile)
 
 
 class Replacing(MemoryNetwork):
@@ -366,6 +421,30 @@ def test_where_only_the_order_was_told_the_execution_is(tmp_path: Path) -> None:
         assert await place.live(Bot(), 5) == ["start  1"]
 
     play(tmp_path, story)
+
+
+class StopsAtTrades(Bot):
+    """Comes to no end with the first execution it hears of."""
+
+    async def on_trade(self, trade: Trade) -> None:  # type: ignore[override]
+        super().on_trade(trade)
+        await sleep(3600)
+
+
+def test_executions_of_an_open_order_are_told_again_until_they_are_handled(
+    tmp_path: Path,
+) -> None:
+    async def story(place: Place) -> None:
+        first = await place.live(StopsAtTrades(buys(100, size=14)), 8)
+        assert first[-2:] == ["PARTIALLY_FILLED 100 2", "trade 100 2"]
+        second = await place.live(StopsAtTrades(), 5)
+        assert second == ["start 100 8", "PARTIALLY_FILLED 100 8", "trade 100 2"]
+        assert await place.live(StopsAtTrades(), 5) == ["start 100 8", "trade 100 2"]
+        assert await place.live(Bot(), 5) == ["start 100 8", *["trade 100 2"] * 4]
+        assert await place.live(Bot(), 5) == ["start 100 8"]
+
+    exchange = market([100.0] * 5 + [110.0] * 60, volume=20, max_volume_share=Decimal("0.1"))
+    play(tmp_path, story, exchange)
 
 
 class ListsNoTrades(MemoryNetwork):
