@@ -12,14 +12,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from strategy_runtime import Candle, Strategy
+from strategy_runtime import Candle, Side, Strategy, TimeInForce
 from strategy_runtime.errors import OrderRejected
+from strategy_runtime.protocol.enums import PositionMode
+from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.orders import PlainOrder, RestingOrder
 from strategy_runtime.simulator.venue import SimulatedVenue
-from tests.simulator.support import MANY, A, B, minutes, no_short_cuts
+from tests.simulator.support import MANY, A, B, market, minutes, next_candle, no_short_cuts, order
 
 _Test = TypeVar("_Test", bound=Callable[..., object])
 Row = tuple[float, float, float, float]
@@ -239,3 +241,39 @@ def test_an_order_that_is_replaced_at_the_next_bar_never_rests() -> None:
 
 def test_one_that_is_left_alone_comes_to_rest_where_nobody_has_to_look_at_it() -> None:
     assert kinds([[("buy limit", A, 3)]]) == [PlainOrder] + [RestingOrder] * 8
+
+
+def class_of(request: OrderRequest, **options: Any) -> type:
+    """Return the class of an order that is given at the first candle, to an account with 100."""
+    exchange = market(4, 4, 4, **{"cash": Decimal(100), **options})
+    next_candle(exchange, exchange.phases())
+    return type(exchange.place(request))
+
+
+def test_a_market_order_takes_the_short_way() -> None:
+    assert class_of(order(client_order_id="a")) is PlainOrder
+    assert class_of(order(client_order_id="a", quantity="25")) is PlainOrder
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"time_in_force": TimeInForce.DAY},
+        {"time_in_force": TimeInForce.IOC},
+        {"stop_loss": Decimal(3)},
+        {"side": Side.SELL},
+        {"client_order_id": None},
+    ],
+    ids=str,
+)
+def test_an_order_with_anything_more_takes_the_general_way(fields: dict[str, Any]) -> None:
+    assert class_of(order(**{"client_order_id": "a", **fields})) is RestingOrder
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"leverage": Decimal(2)}, {"latency": 1}, {"mode": PositionMode.HEDGING}],
+    ids=str,
+)
+def test_on_any_other_account_all_orders_take_the_general_way(options: dict[str, Any]) -> None:
+    assert class_of(order(client_order_id="a"), **options) is RestingOrder
