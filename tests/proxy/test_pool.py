@@ -3,10 +3,11 @@
 import asyncio
 import socket
 import threading
+from contextlib import suppress
 
 import pytest
 
-from strategy_runtime.errors import ConnectionLost
+from strategy_runtime.errors import ConnectionLost, Unreachable
 from strategy_runtime.proxy.network import Network
 from strategy_runtime.proxy.transport import ConnectFailed
 from tests.proxy.plain_server import Notes, either_loop, head, on_loop, serving
@@ -248,6 +249,82 @@ async def test_a_request_without_a_whole_answer_has_an_unknown_fate(cut: bytes) 
         )
         with pytest.raises(ConnectionLost, match=said):
             await network().request("POST", f"http://{url}/", b"")
+
+
+async def test_a_request_with_an_invalid_answer_has_an_unknown_fate_at_once() -> None:
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        writer.write(b"220 mail ready\r\n\r\n")
+        await reader.read()
+
+    async with serving(scene) as url:
+        with pytest.raises(
+            ConnectionLost, match=f"POST http://{url}/ failed: '220 mail ready' is not"
+        ):
+            await network().request("POST", f"http://{url}/", b"")
+
+
+async def test_a_connection_on_which_something_comes_unasked_is_closed() -> None:
+    answered, left = asyncio.Event(), asyncio.Event()
+
+    async def scene(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        writer.write(ANSWER)
+        await answered.wait()
+        writer.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+        await reader.read()
+        left.set()
+
+    net = network()
+    async with serving(scene, talk) as url:
+        await net.request("GET", f"http://{url}/")
+        answered.set()
+        await left.wait()
+        assert (await net.request("GET", f"http://{url}/")).status == 200
+        await net.close()
+
+
+async def test_closing_ends_connections_in_use_and_those_that_wait_for_use() -> None:
+    asked, left = asyncio.Event(), asyncio.Barrier(3)
+
+    async def idle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        await asked.wait()
+        writer.write(ANSWER)
+        await gone(reader)
+
+    async def busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await head(reader)
+        asked.set()
+        await gone(reader)
+
+    async def gone(reader: asyncio.StreamReader) -> None:
+        with suppress(ConnectionResetError):
+            await reader.read()
+        await left.wait()
+
+    net = network()
+    async with serving(idle, busy) as url:
+        waiting, using = (
+            asyncio.create_task(net.request("GET", f"http://{url}/")) for _ in range(2)
+        )
+        await waiting
+        await net.close()
+        await left.wait()
+        with pytest.raises(ConnectionLost):
+            await using
+
+
+async def test_connections_that_fail_do_not_use_up_the_room_for_others() -> None:
+    net = network()
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        for _ in range(100):
+            with pytest.raises(Unreachable):
+                await net.request("GET", f"http://127.0.0.1:{nobody.getsockname()[1]}/")
+    async with serving(talk) as url:
+        assert (await net.request("GET", f"http://{url}/")).status == 200
+        await net.close()
 
 
 async def test_an_answer_that_takes_too_long_has_an_unknown_fate(
