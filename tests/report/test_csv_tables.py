@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from strategy_runtime.protocol.enums import OrderStatus, OrderType, Side
+from strategy_runtime.protocol.enums import OrderStatus, OrderType, RejectReason, Side
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.report.csv_tables import (
     equity_csv,
@@ -40,9 +40,28 @@ def test_the_orders_file() -> None:
         created_at=datetime(2024, 3, 4, 14, 30, tzinfo=UTC),
         client_order_id="own, with a comma",
     )
-    assert orders_csv([order]).splitlines()[1] == (
-        '2024-03-04T14:30:00Z,,S:A,BUY,LIMIT,CANCELLED,3,0,9.5,,,GTC,ord-1,"own, with a comma",,'
+    leg = Order(
+        id="ord-2",
+        symbol="S:A",
+        side=Side.SELL,
+        status=OrderStatus.FILLED,
+        order_type=OrderType.STOP,
+        quantity=Decimal(3),
+        filled_quantity=Decimal(2),
+        stop_price=Decimal(8),
+        average_fill_price=Decimal("7.90"),
+        created_at=datetime(2024, 3, 4, 14, 30, tzinfo=UTC),
+        updated_at=datetime(2024, 3, 4, 14, 31, tzinfo=UTC),
+        parent_order_id="ord-1",
+        reject_reason=RejectReason.INSUFFICIENT_MARGIN,
     )
+    assert orders_csv([order, leg]).splitlines() == [
+        "created,updated,symbol,side,type,status,quantity,filled_quantity,limit_price,stop_price,"
+        "average_fill_price,time_in_force,order_id,client_order_id,parent_order_id,reject_reason",
+        '2024-03-04T14:30:00Z,,S:A,BUY,LIMIT,CANCELLED,3,0,9.5,,,GTC,ord-1,"own, with a comma",,',
+        "2024-03-04T14:30:00Z,2024-03-04T14:31:00Z,S:A,SELL,STOP,FILLED,3,2,,8,7.9,GTC,ord-2,,"
+        "ord-1,INSUFFICIENT_MARGIN",
+    ]
 
 
 def test_the_trips_file() -> None:

@@ -92,12 +92,17 @@ def test_a_split_that_was_announced_is_no_suspicion() -> None:
     jump = days(9, 9, 3, 3)
     assert warnings(jump, splits=("S:A 3:1 2024-01-10",)) == []
     assert len(warnings(jump, splits=("S:A 3:1 2024-01-11",))) == 1
+    other = days(9, 9, 9, 9, symbol="S:B")
+    assert len(warnings(jump, other, splits=("S:B 3:1 2024-01-10",))) == 1
 
 
 def test_of_many_jumps_the_first_are_told_and_the_rest_are_counted() -> None:
     found = warnings(days(4, 2, 1, 2, 4, 8))
     assert len(found) == 4
     assert found[-1] == "2 more jumps of prices look like splits"
+    found = warnings(days(4, 2, 1, 2))
+    assert len(found) == 3
+    assert "more jumps" not in found[-1]
 
 
 def test_symbols_that_were_not_sent_and_bars_that_were_not_reached_are_left_out() -> None:
