@@ -1,12 +1,15 @@
 """Brackets whose prices are slips: the run goes on, and its results say so."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from strategy_runtime.backtesting import backtest
+from strategy_runtime.protocol.enums import Side
+from strategy_runtime.runtime.desk.misplaced import MisplacedLegs
 from tests.strategies import Scripted
 
 WRONG_SIDE = "on the wrong side of the price, where it closes the position at once"
@@ -85,3 +88,23 @@ def test_only_the_first_of_a_kind_is_named_and_all_are_counted(tmp_path: Path) -
         f"stop_loss=120 of a buy of A at 100 is {WRONG_SIDE} (2 of 5 brackets)",
         f"take_profit=0.2 of a buy of A at 100 is {SHARE} (1 of 5 brackets)",
     ]
+
+
+def legs_of(*, limit: int | None = None) -> dict[str, Decimal | None]:
+    own = None if limit is None else Decimal(limit)
+    return {
+        "limit_price": own,
+        "stop_price": None,
+        "stop_loss": Decimal(101),
+        "take_profit": None,
+    }
+
+
+def test_before_there_is_a_price_an_order_is_measured_at_its_own() -> None:
+    slips = MisplacedLegs()
+    assert slips.check("S:A", Side.BUY, legs_of(), None) is None
+    assert slips.check("S:A", Side.BUY, legs_of(limit=100), None) == (
+        f"stop_loss=101 of a buy of S:A at 100 is {WRONG_SIDE}"
+    )
+    assert slips.check("S:A", Side.BUY, legs_of(limit=100), None) is None  # it was said
+    assert [*slips] == [f"stop_loss=101 of a buy of S:A at 100 is {WRONG_SIDE} (2 of 2 brackets)"]
