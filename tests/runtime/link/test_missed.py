@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import msgspec
+import pytest
 from msgspec.structs import replace
 
 from strategy_runtime import Candle, OrderEvent, PositionEvent, Strategy, Trade
@@ -405,6 +406,40 @@ def test_what_was_being_told_when_it_was_killed_again_is_told_again(tmp_path: Pa
         assert await place.live(Waits(), 5) == ["start  2", news[0]]
         assert await place.live(Bot(), 5) == ["start  2", *news]
         assert await place.live(Bot(), 5) == ["start  2"]
+
+    play(tmp_path, story)
+
+
+class Fails(Bot):
+    def on_order(self, event: OrderEvent) -> None:
+        super().on_order(event)
+        raise ValueError
+
+    def on_error(self, error: Exception) -> None:
+        pass
+
+
+class FailsLater(Fails):
+    async def on_order(self, event: OrderEvent) -> None:  # type: ignore[override]
+        await sleep(0.01)
+        super().on_order(event)
+
+
+class TakesItsTime(Bot):
+    async def on_order(self, event: OrderEvent) -> None:  # type: ignore[override]
+        await sleep(0.01)
+        super().on_order(event)
+
+
+@pytest.mark.parametrize("kind", [Fails, FailsLater, TakesItsTime])
+def test_what_a_hook_was_told_is_not_told_again_whether_or_not_it_failed(
+    tmp_path: Path, kind: type[Bot]
+) -> None:
+    async def story(place: Place) -> None:
+        await place.live(Bot(buys(97, 50)), 4)
+        await sleep(20)
+        assert await place.live(kind(), 5) == ["start 50 1", "FILLED 97 1", "trade 97 1"]
+        assert await place.live(Bot(), 5) == ["start 50 1"]
 
     play(tmp_path, story)
 
