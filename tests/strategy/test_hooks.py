@@ -18,11 +18,23 @@ def test_a_misspelt_hook_is_refused_when_the_class_is_defined() -> None:
             def on_candel(self, candle: Candle) -> None: ...
 
 
-def test_names_of_other_engines_are_pointed_to_our_hooks() -> None:
-    with pytest.raises(TypeError, match=r"Ported.on_bar is not a hook.*; here it is on_candle \("):
-
-        class Ported(Strategy):
-            def on_bar(self, bar: Candle) -> None: ...
+@pytest.mark.parametrize(
+    ("name", "hook"),
+    [
+        ("on_bar", "on_candle"),
+        ("on_bars", "on_candle"),
+        ("on_data", "on_candle"),
+        ("on_kline", "on_candle"),
+        ("on_tick", "on_quote"),
+        ("on_execution", "on_trade"),
+        ("on_fill", "on_trade"),
+        ("on_init", "on_start"),
+        ("on_end", "on_stop"),
+    ],
+)
+def test_names_of_other_engines_are_pointed_to_our_hooks(name: str, hook: str) -> None:
+    with pytest.raises(TypeError, match=rf"^Ported.{name} is not a hook.*; here it is {hook} \("):
+        type("Ported", (Strategy,), {name: lambda self, event: None})
 
 
 @pytest.mark.parametrize(
