@@ -42,6 +42,7 @@ async def test_each_overdue_subscription_is_warned_about_once(
         ("*:candle_5m", "the proxy sends only 15m, 1m candles; if it is strategy-proxy, start it"),
         ("S:A:candle_5m", "the proxy sends only 1m candles of S:A; if it is"),
         ("S:AB:candle_1m", "did you mean 'S:A:candle_1m'"),
+        ("FX_EURUSD:quote", "what came was S:A:candle_1m, S:A:quote, S:B:candle_15m"),
     ],
 )
 async def test_what_the_proxy_sends_instead_is_said(
@@ -56,3 +57,11 @@ async def test_what_the_proxy_sends_instead_is_said(
     unmet_subscriptions.warn_of_unmet(proxy, settings)
     (record,) = caplog.records
     assert f"--subscriptions: nothing came of {wanted}; {hint}" in record.getMessage()
+
+
+def test_where_nothing_has_come_at_all_no_hint_is_given(caplog: pytest.LogCaptureFixture) -> None:
+    settings = resolve({"subscriptions": "S:A:quote"}, read_environment({}))
+    proxy = ProxyVenue(Endpoints(), is_live=False, subscriptions=parse_subscriptions("S:A:quote"))
+    unmet_subscriptions.warn_of_unmet(proxy, settings)
+    (record,) = caplog.records
+    assert record.getMessage() == "--subscriptions: nothing came of S:A:quote"
