@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from strategy_runtime import Candle, Side, Strategy, TimeInForce
-from strategy_runtime.errors import OrderRejected
+from strategy_runtime.errors import ApiError, OrderRejected
 from strategy_runtime.protocol.enums import PositionMode
 from strategy_runtime.protocol.models import OrderRequest
 from strategy_runtime.runtime.runner import Runner
@@ -243,9 +243,9 @@ def test_one_that_is_left_alone_comes_to_rest_where_nobody_has_to_look_at_it() -
     assert kinds([[("buy limit", A, 3)]]) == [PlainOrder] + [RestingOrder] * 8
 
 
-def class_of(request: OrderRequest, **options: Any) -> type:
+def class_of(request: OrderRequest, price: float = 4, **options: Any) -> type:
     """Return the class of an order that is given at the first candle, to an account with 100."""
-    exchange = market(4, 4, 4, **{"cash": Decimal(100), **options})
+    exchange = market(price, price, price, **{"cash": Decimal(100), **options})
     next_candle(exchange, exchange.phases())
     return type(exchange.place(request))
 
@@ -277,3 +277,19 @@ def test_an_order_with_anything_more_takes_the_general_way(fields: dict[str, Any
 )
 def test_on_any_other_account_all_orders_take_the_general_way(options: dict[str, Any]) -> None:
     assert class_of(order(client_order_id="a"), **options) is RestingOrder
+
+
+@pytest.mark.parametrize(
+    ("price", "options"),
+    [
+        (4, {"cash": Decimal(95)}),
+        (4.5, {"cash": Decimal(107)}),
+        (4, {"cash": Decimal(130), "fee_rate": Decimal("0.5")}),
+    ],
+)
+def test_an_order_that_cash_does_not_cover_is_refused_on_both_ways(
+    price: float, options: dict[str, Any]
+) -> None:
+    for way in nullcontext(), no_short_cuts():
+        with way, pytest.raises(ApiError, match="need more than the free margin"):
+            class_of(order(client_order_id="a", quantity="24"), price, **options)
