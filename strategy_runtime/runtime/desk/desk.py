@@ -275,7 +275,6 @@ class TradingDesk(Outbox):
             return None  # it was refused or has ended meanwhile
         try:
             ended = self._book.marked(await self._venue.cancel(latest.id))
-            self._note_cancel(ended)
             if self._journal is not None and self.is_closed:
                 self._journal.withdraw(ended)  # no event is heard any more
             return ended

@@ -24,6 +24,7 @@ from strategy_runtime.errors import (
     Verb,
     WouldDeadlock,
 )
+from strategy_runtime.protocol.enums import OrderStatus
 from strategy_runtime.protocol.models import Order, OrderRequest
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.book.order_states import is_on_its_way, name_of, newly_placed
@@ -169,7 +170,9 @@ class Outbox:
             if isinstance(what, OrderRequest):
                 await self._place(what)
             else:
-                ticket.answer = await what()
+                ticket.answer = answer = await what()
+                if answer is not None and ticket.verb == "cancel":
+                    self._note_cancel(answer)
             ticket.settle()
         except ApiError as refusal:
             ticket.settle(refused(ticket, refusal))
@@ -363,9 +366,13 @@ class Outbox:
         return None if order is None else self._cancelled.get(order.id, order)
 
     def _note_cancel(self, answer: Order) -> None:
-        """Note that an order has ended, although events before that of its end may still come."""
+        """Note that an order has ended, although events before that of its end may still come.
+
+        In a backtest only who awaits the answer knows it before its event. So a strategy that
+        awaits nothing sees the same whether or not it hears of its orders.
+        """
         known = self._book.order(name_of(answer))
-        if answer.status.is_terminal and known is not None and known.is_open:
+        if answer.status is OrderStatus.CANCELLED and known is not None and known.is_open:
             if len(self._cancelled) > _MANY:  # a venue in process that is followed tells no ends
                 self._cancelled = {
                     each.id: self._cancelled[each.id]

@@ -6,7 +6,9 @@ from strategy_runtime import Candle, OrderEvent, OrderStatus, Strategy, Ticket
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.proxy import ProxyVenue
 from strategy_runtime.runtime.runner import Runner
+from strategy_runtime.simulator.venue import SimulatedVenue
 from tests.proxy.scripted import CONNECTED, ScriptedProxy, at_once, candle
+from tests.simulator.support import A, B, market
 
 BID = {"symbol": "S:X", "side": "BUY", "order_type": "LIMIT", "limit_price": "9", "quantity": "5"}
 
@@ -113,3 +115,32 @@ async def test_answered_cancels_are_not_kept_for_a_whole_backtest() -> None:
         kept: dict[str, Order] = pilot.strategy._desk._cancelled  # type: ignore[attr-defined]
         assert len(pilot.orders) == 200
     assert 0 < len(kept) < 100
+
+
+class Withdraws(Strategy):
+    """Cancels all its bids at each candle of two symbols, and places one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[list[str]] = []
+
+    def on_candle(self, candle: Candle) -> None:
+        self.seen.append([order.id for order in self.orders()])
+        self.cancel_all()
+        self.buy(candle.symbol, 1, limit=1)
+
+
+class Hears(Withdraws):
+    """Also hears of its orders, so that its run is one of events."""
+
+    def on_order(self, event: OrderEvent) -> None: ...
+
+
+async def test_in_a_backtest_the_same_orders_are_listed_whether_or_not_events_are_heard() -> None:
+    found = []
+    for kind in (Withdraws, Hears):
+        strategy = kind()
+        exchange = market(*[5.0] * 64, symbols=(A, B))
+        await Runner(strategy, SimulatedVenue(exchange), mode="backtest").run()
+        found.append(strategy.seen)
+    assert found[0] == found[1]
