@@ -1,6 +1,8 @@
 """Indicators, against their definitions."""
 
+import pickle
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from datetime import UTC, datetime
 from itertools import pairwise
 from math import isnan, nan
@@ -358,3 +360,28 @@ def test_in_a_flat_market_an_average_does_not_move(period: int) -> None:
         if number >= period:
             found.add((average.previous, average.value))
     assert found == {(average.value, average.value)}
+
+
+def pickled(indicator: Indicator) -> Any:
+    return pickle.loads(pickle.dumps(indicator))  # noqa: S301 - nobody else has touched it
+
+
+@pytest.mark.parametrize("kind", [Sma, Ema, Rsi, BollingerBands, Highest, Lowest, Macd])
+@pytest.mark.parametrize("copied", [deepcopy, pickled])
+def test_an_indicator_is_copied_before_it_is_fed_and_not_after(
+    kind: type[Indicator], copied: Callable[[Indicator], Indicator]
+) -> None:
+    arguments = (2, 3, 2) if kind is Macd else (3,)
+    original, expected = kind(*arguments), kind(*arguments)
+    other = copied(original)
+    for candle in candles_of([(9.0, 10.0, 11.0), (7.0, 8.0, 12.0)] * 3):
+        other.update(candle)
+        expected.update(candle)
+    assert isnan(original.value)
+    assert other.value == expected.value
+    with pytest.raises(TypeError) as caught:
+        copied(other)
+    assert str(caught.value) == (
+        f"this {kind.__name__} has been fed, so it cannot be copied or pickled; make a new one, "
+        "and feed it the same candles"
+    )

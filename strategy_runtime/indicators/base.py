@@ -4,10 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from math import nan
 from numbers import Integral
+from types import MethodType
 
 from strategy_runtime.protocol.models import Candle
 
-__all__ = ["Indicator", "Line", "PriceIndicator", "Running", "checked_period"]
+__all__ = ["Generated", "Indicator", "Line", "PriceIndicator", "Running", "checked_period"]
 
 _LONGEST = 1_000_000
 
@@ -93,32 +94,65 @@ def checked_period(period: int) -> int:
     return int(period)
 
 
-class Running(PriceIndicator):
+class Generated(Indicator):
     """An indicator whose state lives in a generator, to which each price is sent.
 
-    Local variables are the fastest that Python has, and this runs for every bar.
+    Local variables are the fastest that Python has, and this runs for every bar. The generator is
+    made when the first price is sent, as nothing that has one can be copied.
 
     Args:
         periods: `warm_up`, in periods.
     """
 
-    __slots__ = ("_send",)
+    __slots__ = ("_period", "_send")
 
     def __init__(self, period: int, periods: int = 1) -> None:
-        size = checked_period(period)
-        super().__init__(size * periods)
-        states = self._states(size)
-        next(states)
-        self._send = states.send
+        self._period = checked_period(period)
+        super().__init__(self._period * periods)
+        self._send: Callable[[float], None] = self._send_first
 
     @abstractmethod
     def _states(self, period: int) -> Generator[None, float, None]:
         """Take in prices one by one, and set `previous` and `value` after each."""
 
     @property
+    def _is_fed(self) -> bool:
+        return not isinstance(self._send, MethodType)
+
+    def _begin(self) -> Callable[[float], None]:
+        """Make the generator, if there is none, and return what sends to it."""
+        if not self._is_fed:
+            states = self._states(self._period)
+            next(states)
+            self._send = states.send
+        return self._send
+
+    def _send_first(self, price: float) -> None:
+        self._begin()(price)
+
+    def __getstate__(self) -> object:
+        """Allow copying and pickling, as part of a strategy that has not run.
+
+        Raises:
+            TypeError: It has been fed: the copy would feed the same generator.
+        """
+        if self._is_fed:
+            raise TypeError(
+                f"this {type(self).__name__} has been fed, so it cannot be copied or pickled; make "
+                "a new one, and feed it the same candles"
+            )
+        return super().__getstate__()
+
+
+class Running(Generated, PriceIndicator):
+    """An indicator of closing prices whose state lives in a generator."""
+
+    __slots__ = ()
+
+    @property
     def feed(self) -> Callable[[float], None]:
         """What takes in a price."""
-        return self._send if type(self).push is Running.push else self.push
+        return self._begin() if type(self).push is Running.push else self.push
 
     def push(self, price: float) -> None:
         """Take in a price."""

@@ -5,7 +5,7 @@ from collections.abc import Generator
 from math import dist, fsum, inf, sqrt
 from typing import ClassVar
 
-from strategy_runtime.indicators.base import Indicator, Line, Running, checked_period
+from strategy_runtime.indicators.base import Generated, Indicator, Line, Running, checked_period
 from strategy_runtime.protocol.models import Candle
 
 __all__ = ["Atr", "BollingerBands", "Highest", "Lowest"]
@@ -85,24 +85,21 @@ class BollingerBands(Running):
             del window[0]
 
 
-class _Extreme(Indicator):
+class _Extreme(Generated):
     """The extreme price, in one direction, of the last `period` candles including the current one.
 
     `previous` is the extreme without the current candle.
     """
 
-    __slots__ = ("_send",)
+    __slots__ = ()
     _direction: ClassVar[float]
 
     def __init__(self, period: int = 20) -> None:
-        super().__init__(checked_period(period))
-        states = self._states()
-        next(states)
-        self._send = states.send
+        super().__init__(period)
 
-    def _states(self) -> Generator[None, float, None]:
-        """Take in the prices of candles, each multiplied by the direction, one by one."""
-        direction, period, count = self._direction, self.warm_up, 0
+    def _states(self, period: int) -> Generator[None, float, None]:
+        # The prices are those of candles, each multiplied by the direction.
+        direction, count = self._direction, 0
         candidates = deque[float]()  # those that no later one has reached, most extreme first
         leaving = deque[int]()  # the count at which each leaves the window
         while True:
