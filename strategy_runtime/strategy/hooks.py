@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property, partialmethod
 from inspect import (
     isasyncgenfunction,
     iscode,
@@ -134,13 +135,26 @@ def check_ported(part: type[Any], whole: type[Any], base: type[Any]) -> None:
 
 def _names(owner: type[Any], name: str) -> bool:
     """Whether the code of a class uses a name."""
-    values = (each.fget if isinstance(each, property) else each for each in vars(owner).values())
+    values = map(_behind, vars(owner).values())
     waiting = [each.__code__ for each in map(unwrap, filter(callable, values)) if isfunction(each)]
     for code in waiting:
-        if name in code.co_names:
+        if name in code.co_names or name in code.co_consts:  # the latter for `getattr`
             return True
         waiting.extend(each for each in code.co_consts if iscode(each))
     return False
+
+
+def _behind(value: Any) -> Any:
+    """Return what a descriptor calls; any other value as it is."""
+    match value:
+        case property():
+            return value.fget
+        case classmethod():
+            return value.__func__
+        case cached_property() | partialmethod():
+            return value.func
+        case _:
+            return value
 
 
 def _check_arguments(owner: str, name: str, hook: Callable[..., object]) -> None:

@@ -1,7 +1,7 @@
 """Hooks."""
 
 from collections.abc import AsyncIterator, Iterator
-from functools import cache, partial
+from functools import cache, cached_property, partial, partialmethod
 from inspect import signature
 from typing import Any, ClassVar, get_args
 
@@ -77,6 +77,36 @@ def test_a_helper_that_is_named_as_in_another_engine_is_allowed() -> None:
         initialize: Any = None
 
         def init(self) -> None: ...
+
+
+class Callers:
+    """Ways in which a class calls a method `next`, each to be taken alone."""
+
+    @property
+    def of_property(self) -> Any:
+        return self.next()  # type: ignore[attr-defined]
+
+    @cached_property
+    def of_cached_property(self) -> Any:
+        return self.next()  # type: ignore[attr-defined]
+
+    @classmethod
+    def of_class(cls, strategy: Any) -> Any:
+        return strategy.next()
+
+    @staticmethod
+    def of_none(strategy: Any) -> Any:
+        return strategy.next()
+
+    of_part = partialmethod(lambda self, _: self.next(), 1)
+
+    def by_text(self) -> Any:
+        return getattr(self, "next")()  # noqa: B009
+
+
+@pytest.mark.parametrize("name", [name for name in vars(Callers) if name[:2] in ("of", "by")])
+def test_a_helper_so_named_is_allowed_whatever_calls_it(name: str) -> None:
+    type("Fine", (Strategy,), {"next": lambda self: None, name: vars(Callers)[name]})
 
 
 def test_a_method_that_only_another_engine_calls_is_refused_in_a_class_that_is_mixed_in() -> None:
