@@ -144,3 +144,21 @@ async def test_in_a_backtest_the_same_orders_are_listed_whether_or_not_events_ar
         await Runner(strategy, SimulatedVenue(exchange), mode="backtest").run()
         found.append(strategy.seen)
     assert found[0] == found[1]
+
+
+class CancelsTwice(Strategy):
+    """Awaits the cancel of a bid at each candle, and then cancels all that are left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cancels: list[Ticket] = []
+
+    async def on_candle(self, candle: Candle) -> None:
+        await self.cancel(self.buy(candle.symbol, 1, limit=1))
+        self.cancels += self.cancel_all()
+
+
+async def test_in_a_backtest_an_order_whose_cancel_was_awaited_is_not_cancelled_again() -> None:
+    strategy = CancelsTwice()
+    await Runner(strategy, SimulatedVenue(market(*[5.0] * 64)), mode="backtest").run()
+    assert strategy.cancels == []
