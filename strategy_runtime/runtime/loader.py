@@ -10,6 +10,7 @@ import inspect
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from stat import S_ISREG
 from types import ModuleType, TracebackType
 
 from strategy_runtime.errors import LoadError, reason_of
@@ -88,7 +89,9 @@ def _missing(name: str, directory: Path, target: str) -> str:
 
 def _import_file(path: Path, target: str) -> ModuleType:
     try:
-        is_there = path.is_file()
+        is_there = S_ISREG(path.stat().st_mode)  # newer Pythons' `is_file` hides other errors
+    except (FileNotFoundError, NotADirectoryError):
+        is_there = False
     except OSError as error:
         raise LoadError(f"{path} cannot be read: {reason_of(error)}") from None
     if not is_there:
