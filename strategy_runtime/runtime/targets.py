@@ -1,5 +1,6 @@
 """Parse the strategy target of a command line: `module:Class`, `file.py`, and so on."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from strategy_runtime.errors import LoadError, reason_of
@@ -28,6 +29,8 @@ def parse_target(target: str, directory: Path) -> tuple[str, str | None]:
     if not (place.endswith(PYTHON) or _is_dotted(place)):
         path = directory / place
         try:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                path.stat()  # newer Pythons' `is_file` and `is_dir` hide other errors
             said = _no_module(place, colon + name, target, path)
         except OSError as error:
             said = f"{path} cannot be read: {reason_of(error)}"
