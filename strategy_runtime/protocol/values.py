@@ -35,12 +35,13 @@ NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
 """The text of a decimal number."""
 
 # A member whose string has only characters of numbers, but is not a plain number. The three
-# alternatives start with different characters, so that most texts fail at their first one.
+# alternatives start with different characters, so that most texts fail at their first one. No group
+# is possessive, because Python 3.11.2 loses its place after one that does not match.
 _ODD_NUMBER = re.compile(
     rb""":\s*"(?:
-        \d{1,19}+(?:\.\d{1,19}+)?+[-+\s\d._eE]++
+        \d{1,19}+(?:[-+\s\d_eE]|\.(?!\d{1,19}+"))[-+\s\d._eE]*+
         | [+\s._eE][-+\s\d._eE]*+
-        | -(?!\d{1,19}+(?:\.\d{1,19}+)?+")[-+\s\d._eE]*+
+        | -(?!\d{1,19}+(?:\.\d{1,19}+)?")[-+\s\d._eE]*+
     )\"""",
     re.VERBOSE,
 )
