@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from threading import get_ident
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -25,11 +26,12 @@ class Watched(dict[str, V]):
 
 def steps_of(task: Callable[[], object]) -> int:
     """Count the instructions that the interpreter executes for a call."""
-    steps = 0
+    steps, thread = 0, get_ident()
 
     def step(*place: object) -> None:
         nonlocal steps
-        steps += 1
+        if get_ident() == thread:  # from 3.13 on, those of all threads are watched
+            steps += 1
 
     gc.disable()  # or callbacks that other tools have set would be counted
     try:
