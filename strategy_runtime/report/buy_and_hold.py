@@ -6,9 +6,8 @@ from operator import add
 from typing import NamedTuple
 
 from strategy_runtime.clock import ns_of
-from strategy_runtime.report.grid import first_after
+from strategy_runtime.report.grid import rows_of
 from strategy_runtime.simulator.data.series import BarSeries
-from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.splits import Split
 
 __all__ = ["buy_and_hold"]
@@ -36,6 +35,8 @@ def buy_and_hold(
     The share of a symbol stays in cash until its first bar. The list is empty if there are no bars,
     or if a value is not finite, as when a first price is not above zero.
     """
+    if not instants:
+        return []
     total, symbols = [0.0] * len(instants), 0
     before: BarSeries | None = None
     closes = _Closes([], [])
@@ -54,15 +55,13 @@ def buy_and_hold(
 
 
 def _closes(series: BarSeries, instants: Sequence[int]) -> _Closes:
-    starts, closes = series.starts, _Closes([], [])
-    closed, count = 0, len(starts)
-    for instant in instants:
-        before, closed = closed, first_after(starts, closed, count, instant - series.step)
-        if before < closed:
-            closes.rows.append(closed - 1)
-            if before // STRETCH != closed // STRETCH:
-                series.release()
-        closes.latest.append(len(closes.rows) - 1)
+    closes = _Closes([], [])
+    # A bar has ended by an instant if it starts no later than one step before it.
+    begins = [0, *(instant - series.step + 1 for instant in instants[:-1])]
+    for number, rows in rows_of(series, begins, instants[-1]):
+        closes.latest.extend([len(closes.rows) - 1] * (number - len(closes.latest)))
+        closes.rows.append(rows.stop - 1)
+    closes.latest.extend([len(closes.rows) - 1] * (len(instants) - len(closes.latest)))
     return closes
 
 

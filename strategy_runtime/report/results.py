@@ -127,9 +127,10 @@ def results_of(outcome: Outcome, run: RunFacts) -> Results:
     )
     splits = run.options.splits
     held = buy_and_hold(outcome.series, splits, [min(end, end_ns) for end in bar_days.values()])
-    held_days = day_ends(dict(zip(bar_days, held, strict=False)), 1.0, bar_days if held else ())
-    benchmark = benchmark_of(held_days, start_ns, end_ns) if held else None
-    held_return = held[-1] - 1 if held else None
+    held_return = benchmark = None
+    if held:
+        held_days = day_ends(dict(zip(bar_days, held, strict=True)), 1.0, bar_days)
+        held_return, benchmark = held[-1] - 1, benchmark_of(held_days, start_ns, end_ns)
     return Results(
         summary=summary_of(outcome, performance, path, held_return, benchmark, run),
         outcome=outcome,

@@ -10,11 +10,10 @@ import inspect
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from stat import S_ISREG
 from types import ModuleType, TracebackType
 
 from strategy_runtime.errors import LoadError, reason_of
-from strategy_runtime.runtime.targets import FORMS, NO_CODE, PYTHON, parse_target
+from strategy_runtime.runtime.targets import FORMS, NO_CODE, PYTHON, look_at, parse_target
 from strategy_runtime.strategy import Strategy
 from strategy_runtime.suggestions import did_you_mean
 
@@ -89,9 +88,8 @@ def _missing(name: str, directory: Path, target: str) -> str:
 
 def _import_file(path: Path, target: str) -> ModuleType:
     try:
-        is_there = S_ISREG(path.stat().st_mode)  # newer Pythons' `is_file` hides other errors
-    except (FileNotFoundError, NotADirectoryError):
-        is_there = False
+        look_at(path)
+        is_there = path.is_file()
     except OSError as error:
         raise LoadError(f"{path} cannot be read: {reason_of(error)}") from None
     if not is_there:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from strategy_runtime.errors import LoadError, reason_of
 
-__all__ = ["FORMS", "NO_CODE", "PYTHON", "parse_target"]
+__all__ = ["FORMS", "NO_CODE", "PYTHON", "look_at", "parse_target"]
 
 FORMS = "write module:Class, such as bot:SmaCross, or file.py:Class"
 NO_CODE = "is a file, but none with Python code"
@@ -29,8 +29,7 @@ def parse_target(target: str, directory: Path) -> tuple[str, str | None]:
     if not (place.endswith(PYTHON) or _is_dotted(place)):
         path = directory / place
         try:
-            with suppress(FileNotFoundError, NotADirectoryError):
-                path.stat()  # newer Pythons' `is_file` and `is_dir` hide other errors
+            look_at(path)
             said = _no_module(place, colon + name, target, path)
         except OSError as error:
             said = f"{path} cannot be read: {reason_of(error)}"
@@ -38,6 +37,15 @@ def parse_target(target: str, directory: Path) -> tuple[str, str | None]:
     if colon and not _is_dotted(name):
         raise LoadError(f"{target!r} does not name a strategy; {FORMS}")
     return place, name if colon else None
+
+
+def look_at(path: Path) -> None:
+    """Raise the error for which a path cannot be looked at, if it is not that nothing is there.
+
+    From Python 3.14 on, `is_file` and `is_dir` hide it.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError):
+        path.stat()
 
 
 def _is_dotted(text: str) -> bool:

@@ -14,7 +14,10 @@ from strategy_runtime.protocol.enums import OrderType
 from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.simulator.orders import RestingOrder
 
-__all__ = ["Match", "at_open", "within_bar"]
+__all__ = ["MARKET_OPEN", "Match", "at_open", "within_bar"]
+
+MARKET_OPEN = "market_open"
+"""The rule of a market order."""
 
 _ZERO = Decimal(0)
 
@@ -35,7 +38,7 @@ def at_open(order: RestingOrder, price: float, *, has_rested: bool) -> Match | N
     """Test an order against the open of a bar; `has_rested` if it met an earlier open."""
     kind = order.order_type
     if kind is OrderType.MARKET:
-        return Match(decimal_of(price), "market_open")
+        return Match(decimal_of(price), MARKET_OPEN)
     if kind is OrderType.LIMIT:
         if not order.is_limit_within(price, price):
             return None

@@ -217,13 +217,12 @@ class TradingDesk(Outbox):
         take_profit: Number | None,
     ) -> Ticket:
         """See `Strategy.modify`."""
-        if self._book.statement is not None and not self._compares_changes:
-            key = _key_of(order)
-            symbol = self._book.symbol_of_open(key)
-            if symbol is not None:
-                changes = changes_of(quantity, limit, stop, trailing, stop_loss, take_profit)
-                send = partial(self._change_by_key, key, changes)
-                return self._issue("modify", symbol, key, Amendment(key, changes, send))
+        followed = None if self._compares_changes else self._followed(order)
+        if followed is not None:
+            key, symbol = followed
+            changes = changes_of(quantity, limit, stop, trailing, stop_loss, take_profit)
+            send = partial(self._change_by_key, key, changes)
+            return self._issue("modify", symbol, key, Amendment(key, changes, send))
         known = self._referred(order)
         changes = changes_of(quantity, limit, stop, trailing, stop_loss, take_profit)
         size = changes.quantity
@@ -252,14 +251,20 @@ class TradingDesk(Outbox):
 
     def cancel(self, order: OrderReference) -> Ticket:
         """See `Strategy.cancel`."""
-        if self._book.statement is not None:
-            key = _key_of(order)
-            symbol = self._book.symbol_of_open(key)
-            if symbol is not None:
-                return self._withdraw(key, symbol)
+        followed = self._followed(order)
+        if followed is not None:
+            return self._withdraw(*followed)
         known = self._referred(order)
         send = partial(self._send_cancel, known)
         return self._issue("cancel", known.symbol, name_of(known), send, known)
+
+    def _followed(self, order: OrderReference) -> tuple[str, str] | None:
+        """Return key and symbol of an open order while the book follows the venue, else None."""
+        if self._book.statement is None:
+            return None
+        key = _key_of(order)
+        symbol = self._book.symbol_of_open(key)
+        return None if symbol is None else (key, symbol)
 
     def _withdraw(self, key: str, symbol: str) -> Ticket:
         """Cancel an order by its key, without reading it, while the book follows the venue."""

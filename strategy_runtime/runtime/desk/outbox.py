@@ -48,6 +48,7 @@ from strategy_runtime.strategy.ticket import Ticket
 __all__ = ["Outbox"]
 
 _MANY = 64
+"""Answered cancels to keep before those are dropped whose orders have ended for the book, too."""
 
 
 class Outbox:

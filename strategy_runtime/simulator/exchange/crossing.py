@@ -61,7 +61,8 @@ class Crossing:
             return
         bid, ask = quotes.bids[tick], quotes.asks[tick]
         instrument.tick = tick + 1
-        price, now_ns, state = middle(bid, ask), self._state.now_ns, self._state
+        state = self._state
+        price, now_ns = middle(bid, ask), state.now_ns
         has_split = bool(state.splits) and self._nights.split_before(instrument, now_ns, price)
         if tick and not has_split and quotes.stamps[tick - 1] // DAY_NS != now_ns // DAY_NS:
             self._nights.check_quote_for_split(instrument, quotes, tick)

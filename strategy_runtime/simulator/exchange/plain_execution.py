@@ -8,14 +8,13 @@ from strategy_runtime.simulator.exchange.margin import Margin
 from strategy_runtime.simulator.exchange.news import News
 from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.market import Instrument, Phase
-from strategy_runtime.simulator.matching import Match, at_open, within_bar
+from strategy_runtime.simulator.matching import MARKET_OPEN, Match, at_open, within_bar
 from strategy_runtime.simulator.orders import KeptOrder, PlainOrder
 from strategy_runtime.simulator.outcome import Fill
 
 __all__ = ["PlainExecution"]
 
 _ZERO = Decimal(0)
-_RULE = "market_open"
 # Looking up an enum member takes five times as long as a module name.
 _INTRABAR, _OPEN, _BUY = Phase.INTRABAR, Phase.OPEN, Side.BUY
 
@@ -67,7 +66,8 @@ class PlainExecution:
         if left is not None and quantity > left:
             return False
         if match is None:
-            base, rule, is_maker = decimal_of(instrument.series.opens[instrument.row]), _RULE, False
+            base = decimal_of(instrument.series.opens[instrument.row])
+            rule, is_maker = MARKET_OPEN, False
         else:
             base, rule, is_maker = match.price, match.rule, match.is_maker
         price, fee, costs = base, _ZERO, state.costs
