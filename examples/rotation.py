@@ -1,12 +1,11 @@
 """Hold the symbol that has risen most, and choose again once a week.
 
-One class trades all the symbols it is subscribed to. It decides when all of them have had their
-first candle that ends in a new week, so it compares prices of one instant, and trades at the same
-opens in a backtest and live.
+One class trades all the symbols it is subscribed to. It decides in `on_candles`, at the first
+instant at which candles end in a new week, so it compares prices of one instant, and trades at the
+same opens in a backtest and live.
 """
 
 from collections import deque
-from datetime import datetime
 
 from strategy_runtime import (
     Candle,
@@ -37,14 +36,10 @@ class Rotation(Strategy):
     def on_start(self) -> None:
         self.best: str | None = None
         self.week: int | None = None
-        self.ends: dict[str, datetime] = {}
         self.momentum = self.indicator(lambda: Momentum(self.period))
 
-    def on_candle(self, candle: Candle) -> None:
-        self.ends[candle.symbol] = candle.end
-        if any(self.ends.get(symbol) != candle.end for symbol in self.momentum):
-            return  # the others of this instant are still to come
-        before, self.week = self.week, candle.end.isocalendar().week
+    def on_candles(self, candles: list[Candle]) -> None:
+        before, self.week = self.week, candles[0].end.isocalendar().week
         if before not in (None, self.week):
             self.rotate()
 

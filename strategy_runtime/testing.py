@@ -23,7 +23,7 @@ from typing import Any
 from strategy_runtime.backtesting.options import options_from
 from strategy_runtime.clock import NANOSECONDS, ns_of
 from strategy_runtime.errors import HookFailed
-from strategy_runtime.protocol.events import CandleRun, Event
+from strategy_runtime.protocol.events import Item
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.book.nets import check_symbol
@@ -228,7 +228,7 @@ class _FedVenue(SimulatedVenue):
         self.run: asyncio.Task[None] | None = None
         self.is_closed = False
 
-    async def bursts(self) -> AsyncIterator[Iterator[Event | CandleRun]]:
+    async def bursts(self) -> AsyncIterator[Iterator[Item]]:
         """Yield the events of the phases that are fed, until the run is over."""
         yield iter((CONNECTED,))
         while not self.exchange.is_complete:

@@ -42,6 +42,13 @@ __all__ = ["Backtest", "Conditions", "backtest", "conditions_of", "drive"]
 _log = logging.getLogger("strategy_runtime")
 
 _AT_EACH_BAR = "what it does at each bar goes into `def on_candle(self, candle)`"
+_OF_PRICES = {
+    "on_candle": "candle",
+    "on_candles": "candle",
+    "on_quote": "quote",
+    "on_event": "event",
+}
+"""The hooks for prices, and what is sent to each."""
 _ALL_LINES = 'logging.getLogger("strategy_runtime").setLevel("DEBUG") shows all of them'
 
 
@@ -156,19 +163,19 @@ class Backtest:
         if not any(overridden(self._strategy, each) for each in HOOKS):
             return [f"{name} has no hooks, so it was never called; {_AT_EACH_BAR}"]
         kinds = {each.rpartition(":")[2].partition("_")[0] for each in outcome.sent}
-        known = "candle", "quote", "event"
-        hooks = [kind for kind in known if overridden(self._strategy, f"on_{kind}")]
-        if "event" in hooks or kinds.intersection(hooks):
+        hooks = [each for each in _OF_PRICES if overridden(self._strategy, each)]
+        if "on_event" in hooks or kinds.intersection(_OF_PRICES[each] for each in hooks):
             return []
         has_acted = outcome.orders or self.runner.refused_orders or self.runner.has_timers
         if not (hooks or has_acted):
             return [f"{name} has no hook for prices, no timer, and placed no order; {_AT_EACH_BAR}"]
-        if hooks == ["candle"] and not (self._data.series or self._data.ticks):
+        if "on_quote" not in hooks and not (self._data.series or self._data.ticks):
             return [
-                "on_candle was never called: the data have quotes only; follow them with on_quote "
+                f"{each} was never called: the data have quotes only; follow them with on_quote "
                 "(--timeframe makes no candles of quotes)"
+                for each in hooks
             ]
-        return [f"on_{kind} was never called: no {kind}s were sent" for kind in hooks]
+        return [f"{each} was never called: no {_OF_PRICES[each]}s were sent" for each in hooks]
 
 
 def backtest(

@@ -23,6 +23,7 @@ from strategy_runtime.protocol.models import Account, Candle, Order, Position, Q
 from strategy_runtime.protocol.short_repr import ShortRepr
 
 __all__ = [
+    "INSTANT_CLOSED",
     "AccountEvent",
     "BacktestComplete",
     "CandleFrame",
@@ -30,6 +31,8 @@ __all__ = [
     "ConnectionEvent",
     "Event",
     "FinancingEvent",
+    "InstantClosed",
+    "Item",
     "OrderEvent",
     "Ping",
     "Pong",
@@ -60,9 +63,14 @@ class _Frame(ShortRepr, frozen=True, kw_only=True, omit_defaults=True, gc=False,
 
 
 class CandleFrame(_Frame, frozen=True, kw_only=True, tag="candle"):
-    """A closed bar."""
+    """A closed bar.
+
+    Attributes:
+        more: Whether another candle that ends at the same instant follows; only some proxies say.
+    """
 
     bar: Candle
+    more: bool = False
 
 
 class QuoteFrame(_Frame, frozen=True, kw_only=True, tag="quote"):
@@ -248,3 +256,15 @@ class CandleRun:
         self.ahead = ahead
         self.bound = bound
         self.last: Candle | None = None
+
+
+class InstantClosed:
+    """Follows the last candle that ends at an instant; never on the wire."""
+
+    __slots__ = ()
+
+
+INSTANT_CLOSED = InstantClosed()
+
+Item = Event | CandleRun | InstantClosed
+"""What a venue delivers: events, candles also in runs, and where the candles of an instant end."""

@@ -76,12 +76,15 @@ def carries_id(kind: type) -> bool:
     return kind not in _WITHOUT_ID
 
 
-def encode_event(event: Event, *, event_id: str | None, timestamp: datetime) -> bytes:
+def encode_event(
+    event: Event, *, event_id: str | None, timestamp: datetime, more: bool = False
+) -> bytes:
     """Encode an event as a frame.
 
     Args:
         event_id: Id to acknowledge it by; None if no acknowledgement is expected.
         timestamp: When it is emitted, in simulated time.
+        more: For a candle, whether another one that ends at the same instant follows.
     """
     if isinstance(event, UnknownEvent):
         raise TypeError(f"an event of the unknown type {event.type!r} cannot be sent")
@@ -95,6 +98,8 @@ def encode_event(event: Event, *, event_id: str | None, timestamp: datetime) -> 
         document["event_id"] = event_id
     if isinstance(event, Candle):
         document["bar"] = bar_json(event)
+        if more:
+            document["more"] = True
     else:
         document["quote"] = quote_json(event)
     document["timestamp"] = timestamp

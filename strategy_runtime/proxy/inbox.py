@@ -15,10 +15,12 @@ from strategy_runtime.errors import FrameError, StrategyRuntimeError
 from strategy_runtime.protocol.codec import PONG, Frame, FrameDecoder, encode_ack, id_of, unwrap
 from strategy_runtime.protocol.enums import ConnectionEventKind
 from strategy_runtime.protocol.events import (
+    INSTANT_CLOSED,
     BacktestComplete,
     CandleFrame,
     ConnectionEvent,
-    Event,
+    InstantClosed,
+    Item,
     OrderEvent,
     Ping,
     Pong,
@@ -44,10 +46,15 @@ _log = logging.getLogger("strategy_runtime")
 
 
 class _Skipped(Struct, gc=False):
-    """A frame that is only acknowledged."""
+    """A frame that is only acknowledged.
+
+    Attributes:
+        more: Whether it does not end the candles of an instant.
+    """
 
     event_id: str | None
     legacy_id: None = None
+    more: bool = True
 
 
 _Received = Frame | _Skipped
@@ -71,6 +78,7 @@ class Inbox:
         last_words: What failed in the proxy's backtest, if it said so.
         waiting: Frames that are ready to take.
         wants: Filter for candles and quotes.
+        tells_instants: Whether `InstantClosed` follows the last candle of each instant.
     """
 
     def __init__(
@@ -87,6 +95,7 @@ class Inbox:
         self.broken: StrategyRuntimeError | None = None
         self.last_words: str | None = None
         self.waiting: deque[_Received] = deque()
+        self.tells_instants = False
         self._decode = FrameDecoder(
             default_timeframe=default_timeframe,
             subscriptions=subscriptions,
@@ -151,7 +160,8 @@ class Inbox:
                 )
                 and not self._is_wanted(frame)
             ):
-                frame = _Skipped(event_id)
+                is_last = type(frame) is CandleFrame and not frame.more
+                frame = _Skipped(event_id, more=not is_last)
             waiting.append(frame)
         if type(decoded) is CandleFrame:
             self._continuity.latest = decoded
@@ -248,27 +258,36 @@ class Inbox:
         """Id of the event being handled."""
         return "" if self._taken is None else id_of(self._taken) or ""
 
-    def take(self) -> Iterator[Event]:
+    def take(self) -> Iterator[Item]:
         """Iterate over the waiting events; asking for the next marks the one before as done."""
-        waiting, done = self.waiting, self._done
+        waiting, done, tells_instants = self.waiting, self._done, self.tells_instants
         while waiting:
             frame = waiting.popleft()
             if type(frame) is CandleFrame:
                 self._taken = frame
                 yield frame.bar
+                if tells_instants and not frame.more:
+                    yield INSTANT_CLOSED
             elif not isinstance(frame, _Skipped):
                 self._taken = frame
                 yield unwrap(frame)
+            elif tells_instants and not frame.more:
+                yield INSTANT_CLOSED
             event_id = frame.event_id or frame.legacy_id
             if event_id:
                 done.append(event_id)
         self._taken = None
 
-    def take_all(self) -> list[Frame]:
+    def take_all(self) -> list[Frame | InstantClosed]:
         """Return the waiting frames, and mark all of them as done."""
         waiting = self.waiting
         self._done += filter(None, (each.event_id or each.legacy_id for each in waiting))
-        frames = [each for each in waiting if not isinstance(each, _Skipped)]
+        frames: list[Frame | InstantClosed] = []
+        for frame in waiting:
+            if not isinstance(frame, _Skipped):
+                frames.append(frame)
+            if self.tells_instants and isinstance(frame, CandleFrame | _Skipped) and not frame.more:
+                frames.append(INSTANT_CLOSED)
         waiting.clear()
         return frames
 

@@ -11,7 +11,7 @@ from strategy_runtime.errors import ConnectionLost, ProtocolError, Unreachable
 from strategy_runtime.ids import counted, generator, token
 from strategy_runtime.protocol.codec import Frame
 from strategy_runtime.protocol.enums import ConnectionEventKind
-from strategy_runtime.protocol.events import ConnectionEvent, Event
+from strategy_runtime.protocol.events import ConnectionEvent, InstantClosed, Item
 from strategy_runtime.protocol.models import OrderHandle, OrderRequest
 from strategy_runtime.protocol.subscriptions import EVERYTHING, Subscription, Subscriptions
 from strategy_runtime.protocol.witness import Witness
@@ -35,6 +35,7 @@ _CLOSING_S = 2.0
 # A dead connection is given up within twice as long, and replaced within 12 s live.
 _HEARTBEAT_S = 5.0
 _PATIENCE = Patience()
+_INSTANTS = "instants"
 _GREETING = State.GREETING  # looking up an Enum member costs much more than a module global
 
 _log = logging.getLogger("strategy_runtime")
@@ -164,13 +165,13 @@ class ProxyVenue(Resources):
 
     # Events
 
-    def bursts(self) -> AsyncIterator[Iterator[Event]]:
+    def bursts(self) -> AsyncIterator[Iterator[Item]]:
         """Iterate over events as they arrive, over as many connections as needed."""
         return self._arrivals(self._inbox.take, iter)
 
-    def frames(self) -> AsyncIterator[list[Frame]]:
+    def frames(self) -> AsyncIterator[list[Frame | InstantClosed]]:
         """Iterate over frames, likewise; asking for more acknowledges all before."""
-        return self._arrivals(self._inbox.take_all, list[Frame])
+        return self._arrivals(self._inbox.take_all, list[Frame | InstantClosed])
 
     async def _arrivals(
         self, take: Callable[[], _T], wrap: Callable[[tuple[ConnectionEvent]], _T]
@@ -264,6 +265,11 @@ class ProxyVenue(Resources):
 
     def let_look(self, witness: Witness | None, tells: Callable[[int], bool] | None = None) -> None:
         """Do nothing: changes arrive only as events."""
+
+    async def tell_instants(self) -> bool:
+        """Deliver `InstantClosed` after the last candle of each instant, if the proxy marks it."""
+        self._inbox.tells_instants = _INSTANTS in (await self.capabilities()).features
+        return self._inbox.tells_instants
 
     async def submit(self, request: OrderRequest) -> OrderHandle:
         """Place an order, effectively once; see `OrderEntry.submit`."""

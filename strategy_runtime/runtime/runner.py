@@ -18,6 +18,7 @@ from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.runtime.delivery import Deliver, Delivery
 from strategy_runtime.runtime.delivery.failures import Failures, OnError
+from strategy_runtime.runtime.delivery.instants import Division, Gathering
 from strategy_runtime.runtime.delivery.loose_ends import LooseEnds
 from strategy_runtime.runtime.delivery.stuck_hooks import warn_of_stuck_hooks
 from strategy_runtime.runtime.desk import TradingDesk
@@ -28,7 +29,12 @@ from strategy_runtime.runtime.observer import Observer
 from strategy_runtime.runtime.oversights import oversights
 from strategy_runtime.runtime.retries import with_retries
 from strategy_runtime.runtime.shutdown import HOOK_DEADLINE_S, OnExit, Shutdown
-from strategy_runtime.runtime.startup import check_not_started, note_position_mode, warm_up
+from strategy_runtime.runtime.startup import (
+    ask_for_instants,
+    check_not_started,
+    note_position_mode,
+    warm_up,
+)
 from strategy_runtime.runtime.status import OrderStatusLine, PositionStatus, RunStatus
 from strategy_runtime.runtime.store import Journal
 from strategy_runtime.runtime.timers import Timers
@@ -117,6 +123,8 @@ class Runner:
         self._link = Link(
             strategy, venue, self._book, self._desk, self._delivery, rng or generator()
         )
+        self._gathering = self._delivery.dispatcher.gathering
+        self._division = Division(subscriptions, timeframe)
         self._stop_asked = asyncio.Event()
         self._shutdown = Shutdown(strategy, venue, self._desk, self._delivery, on_exit)
         self._loose_ends = LooseEnds(self._add_background_failure)
@@ -255,6 +263,8 @@ class Runner:
         if self._mode == "backtest":
             await check_not_started(self._venue, self._prefix, known.orders)
         await note_position_mode(self._venue, self._book)
+        if self._gathering is not None:
+            await ask_for_instants(self._venue, self._mode, self._division)
         resumed = await self._desk.doubts.resume()
         orders, journal = known.orders, self._journal
         if journal is not None:
@@ -337,6 +347,8 @@ class Runner:
             self._in_context(self._link.watch()),
             self._in_context(self._keep_time()),
         ]
+        if self._gathering is not None:
+            tasks.append(self._in_context(self._close_instants(self._gathering)))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
@@ -365,10 +377,19 @@ class Runner:
                 if self._delivery.is_stopping:
                     return
 
+    async def _close_instants(self, gathering: Gathering) -> None:
+        """Stop waiting for candles that do not come."""
+        table = self._delivery.dispatcher.table
+        async for _ in gathering.waits():
+            await self._delivery.deliver_in_turn(gathering.end_if_overdue(), table)
+            if self._delivery.is_stopping:
+                return
+
     async def _consume(self, deliver: Deliver) -> None:
         table = self._delivery.dispatcher.table
+        must_divide = self._gathering is not None and self._venue.direct is None
         async for burst in self._venue.bursts():
-            await deliver(burst, table)
+            await deliver(self._division.divided(burst) if must_divide else burst, table)
             if self._delivery.is_stopping:
                 # In process, asking for another event would make it happen first.
                 if self._venue.direct is None and self._shutdown.failed is None:

@@ -12,11 +12,13 @@ from strategy_runtime.protocol.timeframes import Timeframe, parse_timeframe
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.concurrency import gather_limited
 from strategy_runtime.runtime.delivery.dispatcher import Dispatcher
+from strategy_runtime.runtime.delivery.instants import Division
 from strategy_runtime.runtime.retries import with_retries
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.strategy import Strategy
+from strategy_runtime.strategy.desk import Mode
 
-__all__ = ["check_not_started", "note_position_mode", "warm_up"]
+__all__ = ["ask_for_instants", "check_not_started", "note_position_mode", "warm_up"]
 
 _MOST_BARS = 10_000  # a proxy need not keep more
 
@@ -52,6 +54,19 @@ async def note_position_mode(venue: Venue, book: Book) -> None:
     with suppress(StrategyRuntimeError):
         mode = (await venue.capabilities()).position_mode
         book.is_hedging = mode is PositionMode.HEDGING
+
+
+async def ask_for_instants(venue: Venue, mode: Mode, division: Division) -> None:
+    """Ask the venue to tell where the candles of each instant end, for `on_candles`."""
+    is_told = False
+    with suppress(StrategyRuntimeError):
+        is_told = await venue.tell_instants()
+    if mode == "backtest" and not is_told and not division.is_exact:
+        _log.warning(
+            "this proxy does not tell which candle of an instant is the last, so on_candles is "
+            "called when the next instant has begun, and its orders fill a bar later: subscribe "
+            "by symbol, as in S:AAPL:candle,S:MSFT:candle"
+        )
 
 
 async def warm_up(

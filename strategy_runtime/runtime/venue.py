@@ -9,7 +9,7 @@ for that, the venue also needs `frames`.
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Protocol
 
-from strategy_runtime.protocol.events import CandleRun, Event
+from strategy_runtime.protocol.events import Item
 from strategy_runtime.protocol.models import (
     Account,
     Candle,
@@ -68,7 +68,7 @@ class Venue(Protocol):
         """Get ready for requests; events start only when `bursts` is iterated."""
         ...
 
-    def bursts(self) -> AsyncIterator[Iterator[Event | CandleRun]]:
+    def bursts(self) -> AsyncIterator[Iterator[Item]]:
         """Iterate over the stream of events, in bursts of those available; candles may be in runs.
 
         Asking for the next event acknowledges the one before. So the consumer asks only when the
@@ -98,6 +98,14 @@ class Venue(Protocol):
         Args:
             tells: Whether the strategy might act between two changes at an instant, in nanoseconds
                 since the epoch. The witness is then detached before that instant.
+        """
+        ...
+
+    async def tell_instants(self) -> bool:
+        """Deliver `InstantClosed` after the last candle of each instant from now on.
+
+        Returns:
+            False, without any effect, if the venue does not know which one is the last.
         """
         ...
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from strategy_runtime.clock import sleep
 from strategy_runtime.errors import ApiError
 from strategy_runtime.protocol.enums import ConnectionEventKind
-from strategy_runtime.protocol.events import CandleRun, ConnectionEvent, Event
+from strategy_runtime.protocol.events import CandleRun, ConnectionEvent, InstantClosed, Item
 from strategy_runtime.protocol.models import (
     Account,
     Candle,
@@ -37,19 +37,19 @@ class SimulatedVenue:
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
-        self._in_hand: Event | CandleRun | None = None
+        self._in_hand: Item | None = None
         self._has_more = True
 
     async def open(self) -> None:
         """Do nothing."""
 
-    async def bursts(self) -> AsyncIterator[Iterator[Event | CandleRun]]:
+    async def bursts(self) -> AsyncIterator[Iterator[Item]]:
         """Yield the events of the whole run in bursts."""
         yield iter((CONNECTED,))
         async for burst in self.play(self.exchange.phases()):
             yield burst
 
-    async def play(self, phases: Iterator[None]) -> AsyncIterator[Iterator[Event | CandleRun]]:
+    async def play(self, phases: Iterator[None]) -> AsyncIterator[Iterator[Item]]:
         """Yield the events of some phases of the exchange in bursts."""
         stream = self.exchange.stream(phases)
         self._has_more = True
@@ -57,11 +57,12 @@ class SimulatedVenue:
             yield self._burst(stream)
             await sleep(0)
 
-    def _burst(self, stream: Iterator[Event | CandleRun]) -> Iterator[Event | CandleRun]:
+    def _burst(self, stream: Iterator[Item]) -> Iterator[Item]:
         exchange = self.exchange
         enough = exchange.emitted + _BURST
         for event in stream:
-            self._in_hand = event
+            if type(event) is not InstantClosed:
+                self._in_hand = event
             yield event
             if exchange.emitted >= enough:
                 return
@@ -83,6 +84,11 @@ class SimulatedVenue:
             return None
         self.exchange.let_look(witness, tells)
         return self.exchange
+
+    async def tell_instants(self) -> bool:
+        """Deliver `InstantClosed` after the last candle of each instant from now on."""
+        self.exchange.tell_instants()
+        return True
 
     @property
     def direct(self) -> Exchange:

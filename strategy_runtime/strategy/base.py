@@ -215,6 +215,9 @@ class Strategy(IndicatorMethods):
     def on_candle(self, candle: Candle) -> _Hook:
         """A bar has closed; called for each symbol separately."""
 
+    def on_candles(self, candles: list[Candle]) -> _Hook:
+        """All bars that end at an instant have closed; called after `on_candle` of the last."""
+
     def on_quote(self, quote: Quote) -> _Hook:
         """The best bid or ask has changed."""
 

@@ -19,6 +19,7 @@ from strategy_runtime.protocol.events import (
     BacktestComplete,
     ConnectionEvent,
     FinancingEvent,
+    InstantClosed,
     OrderEvent,
     PositionEvent,
     ProxyErrorEvent,
@@ -37,6 +38,7 @@ Hook = Callable[..., Awaitable[None] | None]
 
 EVENT_HOOKS: Mapping[type[Any], str] = {
     Candle: "on_candle",
+    InstantClosed: "on_candles",
     Quote: "on_quote",
     OrderEvent: "on_order",
     TradeEvent: "on_trade",
@@ -55,6 +57,7 @@ EVENT_HOOKS: Mapping[type[Any], str] = {
 HOOKS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(EVENT_HOOKS.values(), ("event",)),
     "on_candle": ("candle",),
+    "on_candles": ("candles",),
     "on_quote": ("quote",),
     "on_trade": ("trade",),
     "on_event": ("event",),
@@ -70,7 +73,8 @@ HOOKS: Mapping[str, tuple[str, ...]] = {
 """All hooks and their arguments; any other `on_…` in a strategy is taken for a mistake."""
 
 _ELSEWHERE: Mapping[str, str] = {
-    **dict.fromkeys(("on_bar", "on_bars", "on_data", "on_kline"), "on_candle"),
+    **dict.fromkeys(("on_bar", "on_data", "on_kline"), "on_candle"),
+    **dict.fromkeys(("on_bars", "on_slice"), "on_candles"),
     **dict.fromkeys(("on_tick", "on_trade_tick"), "on_quote"),
     **dict.fromkeys(("on_execution", "on_fill"), "on_trade"),
     "on_init": "on_start",

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from strategy_runtime.protocol.codec import Frame, unwrap
+from strategy_runtime.protocol.codec import unwrap
+from strategy_runtime.protocol.events import InstantClosed
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.protocol.subscriptions import parse_subscriptions
 from strategy_runtime.proxy.inbox import Inbox
@@ -22,6 +23,7 @@ MESSAGES = [
     *(json.dumps(each).encode() for each in (CONNECTED, COMPLETE, *map(candle, range(5)))),
     *(json.dumps(candle(number, event_id=None)).encode() for number in range(5)),
     *(json.dumps(candle(number, symbol="S:Y")).encode() for number in range(5, 9)),
+    *(json.dumps(candle(number, symbol="S:Y", more=True)).encode() for number in range(9, 12)),
     *(
         line
         for file in ("server_frames.jsonl", "malformed_frames.jsonl")
@@ -44,7 +46,9 @@ class Outcome(Struct):
 class Box:
     """An inbox, and all of its output."""
 
-    def __init__(self, subscriptions: str, *, is_live: bool = False) -> None:
+    def __init__(
+        self, subscriptions: str, *, is_live: bool = False, tells_instants: bool = False
+    ) -> None:
         self.events: list[Any] = []
         self.origins: list[str] = []
         self.acked: list[str] = []
@@ -58,6 +62,7 @@ class Box:
             wake=lambda: None,
             order_seen=self.orders_seen.append,
         )
+        self.inbox.tells_instants = tells_instants
 
     def feed(self, messages: list[bytes]) -> None:
         self.answers += self.inbox.feed(messages)
@@ -65,13 +70,17 @@ class Box:
     def take(self) -> None:
         for event in self.inbox.take():
             self.events.append(event)
-            self.origins.append(self.inbox.in_hand)
+            if not isinstance(event, InstantClosed):
+                self.origins.append(self.inbox.in_hand)
         self.ack()
 
     def take_all(self) -> None:
-        frames: list[Frame] = self.inbox.take_all()
-        self.events += map(unwrap, frames)
-        self.origins += (frame.event_id or frame.legacy_id or "" for frame in frames)
+        for frame in self.inbox.take_all():
+            if isinstance(frame, InstantClosed):
+                self.events.append(frame)
+            else:
+                self.events.append(unwrap(frame))
+                self.origins.append(frame.event_id or frame.legacy_id or "")
         self.ack()
 
     def ack(self) -> None:
@@ -91,9 +100,12 @@ class Box:
 @given(
     st.lists(st.lists(st.sampled_from(MESSAGES), max_size=6), max_size=6),
     st.sampled_from(["", "S:X:candle", "S:AAPL:candle, S:AAPL:quote"]),
+    st.booleans(),
 )
-def test_messages_may_come_together_in_any_way(reads: list[list[bytes]], wanted: str) -> None:
-    together, one_by_one, at_once = Box(wanted), Box(wanted), Box(wanted)
+def test_messages_may_come_together_in_any_way(
+    reads: list[list[bytes]], wanted: str, tells_instants: bool
+) -> None:
+    together, one_by_one, at_once = (Box(wanted, tells_instants=tells_instants) for _ in range(3))
     for messages in reads:
         together.feed(messages)
         together.take()
@@ -103,6 +115,35 @@ def test_messages_may_come_together_in_any_way(reads: list[list[bytes]], wanted:
         at_once.feed(messages)
     at_once.take_all()
     assert together.outcome() == one_by_one.outcome() == at_once.outcome()
+
+
+@pytest.mark.parametrize("wanted", ["", "S:A:candle", "S:B:candle"])
+@pytest.mark.parametrize("at_once", [False, True])
+def test_an_instant_is_over_after_its_last_candle_wanted_or_not(wanted: str, at_once: bool) -> None:
+    box = Box(wanted, tells_instants=True)
+    frames = [candle(1, symbol="S:A", more=True), candle(2, symbol="S:B"), candle(3, symbol="S:A")]
+    box.feed([json.dumps(each).encode() for each in (CONNECTED, *frames, frames[1])])
+    (box.take_all if at_once else box.take)()
+    told = ["" if isinstance(each, InstantClosed) else each.symbol for each in box.events[1:]]
+    assert (
+        told
+        == {
+            "": ["S:A", "S:B", "", "S:A", ""],
+            "S:A:candle": ["S:A", "", "S:A", ""],
+            "S:B:candle": ["S:B", "", ""],
+        }[wanted]
+    )
+    assert box.acked == ["evt-1", "evt-2", "evt-3", "evt-2"]
+
+
+def test_the_last_candle_of_an_instant_is_unacknowledged_while_the_instant_ends() -> None:
+    box = Box("", tells_instants=True)
+    box.feed([json.dumps(each).encode() for each in (candle(1, more=True), candle(2))])
+    for item in box.inbox.take():
+        if isinstance(item, InstantClosed):
+            break
+    box.ack()
+    assert (box.acked, box.inbox.in_hand) == (["evt-1"], "evt-2")
 
 
 ENTRIES = "S:A:candle S:A:candle_5m S:A:candle_* S:B:candle_1m S:B:* S:C:quote *:candle_1h".split()

@@ -22,7 +22,8 @@ def test_a_misspelt_hook_is_refused_when_the_class_is_defined() -> None:
     ("name", "hook"),
     [
         ("on_bar", "on_candle"),
-        ("on_bars", "on_candle"),
+        ("on_bars", "on_candles"),
+        ("on_slice", "on_candles"),
         ("on_data", "on_candle"),
         ("on_kline", "on_candle"),
         ("on_tick", "on_quote"),

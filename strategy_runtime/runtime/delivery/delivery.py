@@ -16,6 +16,8 @@ from strategy_runtime.protocol.events import (
     BacktestComplete,
     CandleRun,
     Event,
+    InstantClosed,
+    Item,
     OrderEvent,
     PositionEvent,
     TradeEvent,
@@ -37,7 +39,7 @@ from strategy_runtime.strategy.hooks import EVENT_HOOKS, wants_awaiting
 
 __all__ = ["Burst", "Deliver", "Delivery"]
 
-Burst = Iterator[Event | CandleRun]
+Burst = Iterator[Item]
 """Events that are available now; asking for the next one marks the one before as done."""
 
 Deliver = Callable[[Burst, Table], Awaitable[None]]
@@ -169,7 +171,7 @@ class Delivery:
         """
         desk = self._desk
         unsettled, settle_at_once = desk.unsettled, desk.settle_at_once
-        event: Event | CandleRun | None = None
+        event: Item | None = None
         while True:
             try:
                 for event in burst:
@@ -186,7 +188,7 @@ class Delivery:
             except BaseException as error:
                 if _has_failed(burst) or _is_being_ended(error):
                     raise
-                await self._failed(event.last if isinstance(event, CandleRun) else event, error)
+                await self._failed(event, error)
                 if self.is_stopping:
                     return
         if type(event) is BacktestComplete:
@@ -277,9 +279,18 @@ class Delivery:
 
     # Hooks that fail
 
-    async def _failed(self, event: Event | None, error: BaseException) -> None:
+    async def _failed(self, item: Item | None, error: BaseException) -> None:
         dispatcher = self.dispatcher
-        hook = dispatcher.hook or EVENT_HOOKS.get(type(event), "a hook")
+        event: Event | None
+        match item:
+            case CandleRun():
+                event = item.last
+            case InstantClosed():
+                event = self._clock.latest
+            case _:
+                event = item
+        kind: type[Any] = InstantClosed if isinstance(item, InstantClosed) else type(event)
+        hook = dispatcher.hook or EVENT_HOOKS.get(kind, "a hook")
         where = _where(event, self._venue.in_hand)
         if dispatcher.hook is not None and self._clock.is_between_events:  # it is a timer's
             where = f"{rfc3339(ns_of(self._clock.now))}, before {where}"
@@ -290,7 +301,7 @@ class Delivery:
             self._desk.is_closed = True
             raise failure from error
         if event is not None:
-            dispatcher.watch(type(event), lambda: self.failures.succeeded(hook))
+            dispatcher.watch(kind, lambda: self.failures.succeeded(hook))
         await self._report(failure)
         await self._settle_earlier()
 

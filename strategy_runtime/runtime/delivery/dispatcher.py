@@ -18,6 +18,7 @@ from strategy_runtime.protocol.events import (
     AccountEvent,
     CandleRun,
     Event,
+    InstantClosed,
     OrderEvent,
     PositionEvent,
     TradeEvent,
@@ -27,6 +28,7 @@ from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.clock import RunClock, time_of
 from strategy_runtime.runtime.delivery.eager import eager
 from strategy_runtime.runtime.delivery.heard import Heard
+from strategy_runtime.runtime.delivery.instants import Gathering
 from strategy_runtime.runtime.delivery.live_candles import LiveCandles
 from strategy_runtime.runtime.delivery.order_log import log_order
 from strategy_runtime.runtime.delivery.runs import CandleRuns
@@ -78,6 +80,7 @@ class Dispatcher:
             the book again.
         hook: Name of the running hook if it is not the one of the current event, else None.
         candles: The candles of a live run.
+        gathering: Gathers the candles of each instant; None if the strategy has no hook for them.
         needs_events: Whether the strategy or an observer could look at the book between two
             events of one execution, or at an order before its first event.
         interrupt: Ends a run of candles after the current one.
@@ -106,6 +109,8 @@ class Dispatcher:
         self._strategy = strategy
         self._heard = None if journal is None else Heard(book, journal)
         is_live = desk.mode == "live"
+        has_instants = overridden(strategy, "on_candles") is not None
+        self.gathering = Gathering() if has_instants else None
         self._updates: dict[type[Any], _Update] = {
             OrderEvent: self._on_live_order if is_live else self._on_order,
             TradeEvent: self._on_trade,
@@ -129,7 +134,7 @@ class Dispatcher:
             is_live or observer is not None or any(hook is not None for hook in hooks)
         )
         is_plain = not is_live and self._catch_all is None and observer is None
-        hook = _begun_at_once(strategy, "on_candle")
+        hook = self._hook_of(Candle)
         self._runs = CandleRuns(
             strategy,
             book=book,
@@ -151,25 +156,36 @@ class Dispatcher:
     ) -> Handler:
         """Build the handler of a kind of event: update, hook, `on_event` and observer."""
         name = EVENT_HOOKS[kind]
-        hook = _begun_at_once(self._strategy, name)
+        hook = self._hook_of(kind)
         if kind is Candle:
             handler = self._candle_handler(hook, update or self._take_in)
         elif update is not None:
             handler = self._updating(update, hook)
         else:
             handler = hook or _nothing
-        if self._catch_all is not None:
+        if self._catch_all is not None and kind is not InstantClosed:
             handler = self._in_turn(handler, self._catch_all, "on_event")
         if kind is OrderEvent:
             handler = self._marking(handler)
         elif kind is TradeEvent:
             handler = self._marking_trades(handler)
         if observer is not None:
-            note = observer.noting(kind, None if hook is None else name, self._desk.mode)
+            has_hook = overridden(self._strategy, name) is not None
+            note = observer.noting(kind, name if has_hook else None, self._desk.mode)
             handler = observed(handler, note)
         if self._heard is not None and kind in (OrderEvent, TradeEvent):
             handler = self._heard.noting(handler)
         return handler
+
+    def _hook_of(self, kind: type[Any]) -> Hook | None:
+        """Return what to call with events of a kind, or None if the strategy has no hook for it."""
+        hook = _begun_at_once(self._strategy, EVENT_HOOKS[kind])
+        if self.gathering is not None:
+            if kind is Candle:
+                return self.gathering.gathering(hook, is_live=self._desk.mode == "live")
+            if kind is InstantClosed and hook is not None:
+                return self.gathering.closing(hook)
+        return hook
 
     def _candle_handler(self, hook: Hook | None, take_in: Callable[[Candle], object]) -> Handler:
         """Build the handler of candles: the hot path, so everything it uses is a local name."""

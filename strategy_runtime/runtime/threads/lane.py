@@ -11,7 +11,7 @@ would change an order that is over.
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from threading import Lock
 
 from msgspec import Struct
@@ -19,7 +19,8 @@ from msgspec import Struct
 from strategy_runtime.protocol.codec import Frame, id_of, unwrap
 from strategy_runtime.protocol.events import (
     CandleFrame,
-    Event,
+    InstantClosed,
+    Item,
     OrderEvent,
     PositionEvent,
     QuoteFrame,
@@ -58,7 +59,7 @@ class Lane:
     def __init__(self, wake: Callable[[], object]) -> None:
         self._wake = wake
         self._lock = Lock()
-        self._queue: deque[Frame | _Place] = deque()
+        self._queue: deque[Frame | InstantClosed | _Place] = deque()
         self._taken: Frame | None = None
         self._quotes: dict[str, _Place] = {}
         self._reader_waits = False
@@ -71,7 +72,7 @@ class Lane:
         """Id of the event that was taken last and is being handled."""
         return "" if self._taken is None else id_of(self._taken) or ""
 
-    def fill(self, frames: list[Frame]) -> None:
+    def fill(self, frames: Sequence[Frame | InstantClosed]) -> None:
         """Add frames that have arrived."""
         queue, quotes = self._queue, self._quotes
         if quotes or QuoteFrame in map(type, frames):
@@ -109,7 +110,7 @@ class Lane:
         self._is_over = True
         self._wake()
 
-    def take(self, most: int) -> Iterator[Event]:
+    def take(self, most: int) -> Iterator[Item]:
         """Yield the events that are available, `most` at most."""
         queue = self._queue
         for _ in range(most):
@@ -120,6 +121,9 @@ class Lane:
             if type(frame) is CandleFrame:
                 self._taken = frame
                 yield frame.bar
+                continue
+            if isinstance(frame, InstantClosed):
+                yield frame
                 continue
             if isinstance(frame, _Place):
                 latest = self._quote_of(frame)
@@ -155,7 +159,7 @@ class Lane:
         return True
 
 
-def _traded_symbol(frame: Frame) -> str:
+def _traded_symbol(frame: Frame | InstantClosed) -> str:
     """Return the symbol of an event of our trading; empty for any other."""
     match frame:
         case OrderEvent(order=about) | TradeEvent(trade=about) | PositionEvent(position=about):

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from strategy_runtime.clock import monotonic, sleep
 from strategy_runtime.protocol.codec import Frame
-from strategy_runtime.protocol.events import Event
+from strategy_runtime.protocol.events import InstantClosed, Item
 from strategy_runtime.protocol.models import (
     Account,
     Candle,
@@ -43,7 +43,7 @@ _PATIENCE_S = 5.0
 class Framed(Venue, Protocol):
     """A venue that can return its events as the frames they came in."""
 
-    def frames(self) -> AsyncIterator[list[Frame]]:
+    def frames(self) -> AsyncIterator[list[Frame | InstantClosed]]:
         """Iterate over the stream of events; asking for more acknowledges all those before."""
         ...
 
@@ -126,7 +126,7 @@ class ThreadedVenue:
 
     # Events
 
-    async def bursts(self) -> AsyncIterator[Iterator[Event]]:
+    async def bursts(self) -> AsyncIterator[Iterator[Item]]:
         """Iterate over the events as they arrive, in bursts of those available.
 
         However many there are, the event loop gets control after some milliseconds, or after a few
@@ -164,6 +164,10 @@ class ThreadedVenue:
 
     def let_look(self, witness: Witness | None, tells: Callable[[int], bool] | None = None) -> None:
         """Do nothing: changes only come as events."""
+
+    async def tell_instants(self) -> bool:
+        """Deliver `InstantClosed` after the last candle of each instant, if the venue knows it."""
+        return await self._cross(self._inner.tell_instants())
 
     async def submit(self, request: OrderRequest) -> OrderHandle:
         """Place an order."""

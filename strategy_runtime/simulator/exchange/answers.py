@@ -49,7 +49,8 @@ _ENDED = frozenset(status for status in OrderStatus if status.is_terminal)
 _OPEN = frozenset(OrderStatus) - _ENDED
 
 _FEATURES = (
-    "bracket_orders client_order_id_dedupe lock_step oco reduce_only short_selling trailing_stop"
+    "bracket_orders client_order_id_dedupe instants lock_step oco reduce_only short_selling "
+    "trailing_stop"
 ).split()
 
 

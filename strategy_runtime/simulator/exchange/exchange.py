@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
 from strategy_runtime.protocol.enums import OrderStatus, OrderType
-from strategy_runtime.protocol.events import CandleRun, Event
+from strategy_runtime.protocol.events import Event, Item
 from strategy_runtime.protocol.models import (
     Account,
     Order,
@@ -89,6 +89,11 @@ class Exchange(Answers):
         return self._state.outbox
 
     @property
+    def is_candle_next(self) -> bool:
+        """Whether the next event of the outbox is a candle; those of an instant come in a row."""
+        return self._state.is_candle_next
+
+    @property
     def upcoming_ns(self) -> int | None:
         """The next instant at which something can happen, or None at the end of the data."""
         return self._agenda.upcoming_ns
@@ -114,13 +119,17 @@ class Exchange(Answers):
         """Run the last phase of a run: no bar will follow."""
         return self._replay.finish()
 
-    def stream(self, phases: Iterator[None]) -> Iterator[Event | CandleRun]:
+    def stream(self, phases: Iterator[None]) -> Iterator[Item]:
         """Yield the events of phases in the order in which to handle them.
 
         Resume it only once the last event has been handled. A run of candles may be left early to
         do something at once, such as placing an order; the next run continues where it stopped.
         """
         return self._in_step.stream(phases)
+
+    def tell_instants(self) -> None:
+        """Let `stream` yield `InstantClosed` after the last candle of each instant from now on."""
+        self._in_step.tells_instants = True
 
     def extend(self, series: BarSeries) -> None:
         """Add bars of a known or a new symbol while the exchange runs.

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import chain, islice
 
-from strategy_runtime.protocol.events import CandleRun, Event
+from strategy_runtime.protocol.events import INSTANT_CLOSED, CandleRun, Event, Item
 from strategy_runtime.protocol.models import Candle
 from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.exchange.agenda import Agenda, by_rank
@@ -28,7 +28,11 @@ __all__ = ["InStep"]
 
 
 class InStep:
-    """Delivers candles in runs while all symbols are in step."""
+    """Delivers candles in runs while all symbols are in step.
+
+    Attributes:
+        tells_instants: Whether `InstantClosed` follows the last candle of each instant.
+    """
 
     __slots__ = (
         "_agenda",
@@ -39,6 +43,7 @@ class InStep:
         "_plain",
         "_replay",
         "_state",
+        "tells_instants",
     )
 
     def __init__(
@@ -60,13 +65,18 @@ class InStep:
         self._crossing = crossing
         self._liquidation = liquidation
         self._replay = replay
+        self.tells_instants = False
 
-    def stream(self, phases: Iterator[None]) -> Iterator[Event | CandleRun]:
+    def stream(self, phases: Iterator[None]) -> Iterator[Item]:
         """See `Exchange.stream`."""
-        outbox, news = self._state.outbox, self._news
+        state, news = self._state, self._news
+        outbox = state.outbox
         while True:
             while outbox:
-                yield outbox.popleft()
+                event = outbox.popleft()
+                yield event
+                if self.tells_instants and type(event) is Candle and not state.is_candle_next:
+                    yield INSTANT_CLOSED
             if news.pending:
                 news.show_pending()
             yield from self._runs()
@@ -82,7 +92,7 @@ class InStep:
         if self._plain.new:
             self._plain.rest_new()
 
-    def _runs(self) -> Iterator[Event | CandleRun]:
+    def _runs(self) -> Iterator[Item]:
         """Deliver candles while all symbols are in step, which may be none."""
         state, agenda, lanes = self._state, self._agenda, self._outlook.lanes()
         if not lanes:
@@ -106,7 +116,7 @@ class InStep:
             self.catch_up()
             agenda.leave_step(lanes)
 
-    def _stretch(self, walk: Walk) -> Iterator[Event | CandleRun]:
+    def _stretch(self, walk: Walk) -> Iterator[Item]:
         """Yield the candles of a stretch in runs, and between runs the other events of its bars."""
         state, news, plain = self._state, self._news, self._plain
         busy, due, outbox, lanes = self._agenda.busy, self._agenda.due, state.outbox, walk.lanes
@@ -119,12 +129,14 @@ class InStep:
                 if not left:
                     yield from self._visit(walk)
                     left = len(lanes) if busy or state.is_at_risk else 0
-            walk.is_stepwise = bool(plain.new) or not walk.is_alone
+            if self.tells_instants:  # one at a time
+                left = len(lanes)
+            walk.is_stepwise = bool(plain.new) or not walk.is_alone or self.tells_instants
             if not walk.is_alone:
                 walk.candles = chain.from_iterable(self._instants(walk))
             while True:
                 candles = islice(walk.candles, left) if left else walk.candles
-                if plain.new and walk.is_alone:
+                if plain.new and walk.is_alone and not self.tells_instants:
                     candles = chain.from_iterable(self._stepwise(walk))
                 run = walk.run = CandleRun(candles, self._may_continue, self._ahead, walk.bound)
                 yield run
@@ -133,6 +145,8 @@ class InStep:
                 if not left:
                     break
             walk.run = None
+            if self.tells_instants:
+                yield INSTANT_CLOSED
             while outbox:
                 yield outbox.popleft()
             if state.is_at_risk:

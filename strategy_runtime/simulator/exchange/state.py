@@ -11,7 +11,7 @@ from strategy_runtime.errors import ApiError, ConfigError
 from strategy_runtime.ids import counted
 from strategy_runtime.protocol.enums import PositionSide
 from strategy_runtime.protocol.events import Event
-from strategy_runtime.protocol.models import Account, Position, Trade
+from strategy_runtime.protocol.models import Account, Candle, Position, Trade
 from strategy_runtime.protocol.subscriptions import Subscriptions
 from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.simulator.costs import Costs
@@ -133,6 +133,11 @@ class State:
     def is_complete(self) -> bool:
         """True once the end of the data has been announced."""
         return self.phase is Phase.END
+
+    @property
+    def is_candle_next(self) -> bool:
+        """Whether the next event to deliver is a candle; those of an instant come in a row."""
+        return bool(self.outbox) and type(self.outbox[0]) is Candle
 
     def keep_time(self) -> None:
         """While symbols are in step, advance time to the close of the current candle."""

@@ -85,11 +85,13 @@ class EventStream(ABC):
 
     def _frames(self) -> Iterator[tuple[str | None, bytes]]:
         """Drain the exchange's outbox into frames, each with its event id if it has one."""
-        outbox, now = self.exchange.outbox, self.exchange.now
+        exchange = self.exchange
+        outbox, now = exchange.outbox, exchange.now
         while outbox:
             event = outbox.popleft()
             event_id = self._next_id() if carries_id(type(event)) else None
-            self._last_frame = encode_event(event, event_id=event_id, timestamp=now)
+            more = exchange.is_candle_next
+            self._last_frame = encode_event(event, event_id=event_id, timestamp=now, more=more)
             yield event_id, self._last_frame
 
     async def _turn_away(self, client: Connection) -> None:

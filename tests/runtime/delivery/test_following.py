@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from strategy_runtime import Candle, Event, OrderEvent, Quote, Strategy
-from strategy_runtime.protocol.events import CandleRun
+from strategy_runtime.protocol.events import Item
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.delivery import runs
 from strategy_runtime.runtime.runner import Runner
@@ -24,7 +24,7 @@ class Listened(SimulatedVenue):
         super().__init__(exchange)
         self.kinds: list[str] = []
 
-    def _burst(self, stream: Iterator[Event | CandleRun]) -> Iterator[Event | CandleRun]:
+    def _burst(self, stream: Iterator[Item]) -> Iterator[Item]:
         for event in super()._burst(stream):
             self.kinds.append(type(event).__name__)
             yield event

@@ -42,7 +42,7 @@ BUY_TAKES = (
 )
 
 LOG = "here it is self.log.info('bought', price=candle.close)"
-ON_CANDLE = "did you mean 'on_candle' or 'on_trade' or 'cancel'?"
+ON_CANDLE = "did you mean 'on_candle' or 'on_candles' or 'on_trade'?"
 
 Act = Callable[[Any, Any], object]
 

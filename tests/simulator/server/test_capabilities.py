@@ -66,6 +66,14 @@ async def leverage(rest: Rest) -> bool:
     return most > 1
 
 
+async def instants(rest: Rest) -> bool:
+    async with serving(rest.exchange.options) as fresh:
+        fresh.exchange.extend(bars("S:MSFT", 9))
+        client = await Client(fresh.session, fresh.server).connect()
+        frames = await client.frames(3)
+        return [frame.get("more") for frame in frames if frame["type"] == "candle"] == [True, None]
+
+
 async def lock_step(rest: Rest) -> bool:
     async with serving(rest.exchange.options) as fresh:
         client = await Client(fresh.session, fresh.server).connect()
@@ -111,6 +119,7 @@ PROOFS: dict[str, Proof] = {
         bracket_orders,
         client_order_id_dedupe,
         hedging,
+        instants,
         leverage,
         lock_step,
         oco,
