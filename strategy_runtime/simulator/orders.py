@@ -315,7 +315,6 @@ class PlainOrder(Struct, eq=False, gc=False):
         fill: Its only fill, of the whole quantity; None before.
         is_over: Whether it has filled or was cancelled.
         withdrawn_ns: When it was cancelled.
-        is_announced: Whether it has been announced as it is now.
         has_waited: Whether it has met a bar that did not reach its price.
     """
 
@@ -325,7 +324,6 @@ class PlainOrder(Struct, eq=False, gc=False):
     fill: Fill | None = None
     is_over: bool = False
     withdrawn_ns: int = 0
-    is_announced: bool = False
     has_waited: bool = False
 
     def fill_whole(self, fill: Fill) -> None:
@@ -336,11 +334,10 @@ class PlainOrder(Struct, eq=False, gc=False):
     def withdraw(self, now_ns: int) -> None:
         """Cancel it."""
         self.withdrawn_ns = now_ns
-        self.is_over, self.is_announced = True, False
+        self.is_over = True
 
     def mark_announced(self) -> None:
-        """Mark it as announced as it is now."""
-        self.is_announced = True
+        """Do nothing: what changes it is announced at once."""
 
     def at_rest(self) -> RestingOrder:
         """Return its resting form, in the same state."""
@@ -400,12 +397,7 @@ class PlainOrder(Struct, eq=False, gc=False):
         """Return the order as a new model, which is not kept."""
         return self.at_rest().new_snapshot()
 
-    snapshot = new_snapshot
-
-    def announced(self) -> Order:
-        """Return the order as last announced."""
-        is_behind = self.is_over and self.fill is None and not self.is_announced
-        return (self._accepted() if is_behind else self.at_rest()).new_snapshot()
+    snapshot = announced = new_snapshot
 
 
 KeptOrder: TypeAlias = RestingOrder | PlainOrder

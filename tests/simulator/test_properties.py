@@ -22,6 +22,7 @@ from strategy_runtime import (
     Strategy,
     Ticket,
     TimeInForce,
+    Trade,
     crossed_above,
     crossed_below,
     sums,
@@ -30,6 +31,7 @@ from strategy_runtime.clock import ns_of, sleep
 from strategy_runtime.demo import PRICES
 from strategy_runtime.protocol.enums import OrderStatus, PositionMode
 from strategy_runtime.protocol.subscriptions import parse_subscriptions
+from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.runtime.delivery import runs
 from strategy_runtime.runtime.delivery.runs import CandleRuns
 from strategy_runtime.runtime.risk import daily_loss
@@ -44,6 +46,7 @@ from strategy_runtime.simulator.exchange.plain import PlainOrders
 from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.outcome import LIQUIDATION, Fill, Outcome
+from strategy_runtime.simulator.server import ProxyServer
 from strategy_runtime.simulator.splits import Split
 from strategy_runtime.simulator.valuation import Valuation
 from strategy_runtime.simulator.venue import SimulatedVenue
@@ -867,3 +870,62 @@ def test_on_real_prices_the_books_balance_and_the_future_changes_nothing() -> No
         cut = datetime(year, 1, 1, tzinfo=UTC)
         known = [fill for fill in whole.fills if fill.bar_ns < ns_of(cut)]
         assert replay(load_bars([PRICES], end=cut).series).fills == known
+
+
+class SightedTogether(Sighted):
+    """Also looks and acts when all candles of an instant have come."""
+
+    def on_candles(self, candles: list[Candle]) -> None:
+        self.seen.append([candle.symbol for candle in candles])
+        self.note()
+        if self.count % 3 == 0 and self.count < len(self.plan):
+            self.act(self.plan[self.count])
+
+
+class Hearing(SightedTogether):
+    """Also looks at every event of its trading."""
+
+    def on_order(self, event: OrderEvent) -> None:
+        self.seen.append((event.event, event.order))
+        self.note()
+
+    def on_trade(self, trade: Trade) -> None:
+        self.seen.append(trade)
+        self.note()
+
+
+class Timed(SightedTogether):
+    timer_at: ClassVar[int] = AT_START
+
+
+@settings(max_examples=settings().max_examples // 2)
+@pytest.mark.timeout(600)
+@given(
+    market=markets,
+    plan=st.lists(actions, max_size=14),
+    options=costs,
+    kind=st.sampled_from([SightedTogether, SightedBetween, Hearing, Timed]),
+    limits=st.sampled_from([NO_LIMITS, Limits(max_daily_loss=Decimal(5))]),
+    pauses=st.tuples(st.integers(0, 4), st.integers(0, 4)),
+)
+def test_a_strategy_sees_the_same_over_sockets_as_in_process(
+    market: dict[str, list[Row]],
+    plan: list[Action],
+    options: dict[str, Any],
+    kind: type[Sighted],
+    limits: Limits,
+    pauses: tuple[int, int],
+) -> None:
+    outcome, in_process = run(kind, market, plan, options, limits, pauses=pauses)
+    exchange = Exchange(series_of(market, pauses=pauses), ExchangeOptions(**options))
+    over_sockets = kind(plan, exchange)
+
+    async def serve() -> None:
+        async with ProxyServer(exchange, ws_port=0, rest_port=0) as server:
+            endpoints = Endpoints(ws_url=server.ws_url, rest_url=server.rest_url)
+            venue = ProxyVenue(endpoints, is_live=False)
+            await Runner(over_sockets, venue, mode="backtest", desk=desk_for(limits)).run()
+
+    asyncio.run(serve())
+    assert over_sockets.seen == in_process.seen
+    assert exchange.outcome().fills == outcome.fills

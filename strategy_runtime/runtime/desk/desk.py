@@ -305,11 +305,7 @@ class TradingDesk(Outbox):
     def cancel_all(self, symbol: str | None) -> list[Ticket]:
         """See `Strategy.cancel_all`."""
         if self._book.statement is not None:
-            listed = self._book.own_open(symbol)
-            if self._cancelled:
-                gone = {name_of(order) for order in self._cancelled.values()}
-                listed = [each for each in listed if each[0] not in gone]
-            return [self._withdraw(key, name) for key, name in listed]
+            return [self._withdraw(key, name) for key, name in self._book.own_open(symbol)]
         return [self.cancel(order) for order in self.orders(symbol)]
 
     def close(self, symbol: str, quantity: Number | None) -> Ticket | None:

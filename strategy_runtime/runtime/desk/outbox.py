@@ -47,9 +47,6 @@ from strategy_runtime.strategy.ticket import Ticket
 
 __all__ = ["Outbox"]
 
-_MANY = 64
-"""Answered cancels to keep before those are dropped whose orders have ended for the book, too."""
-
 
 class Outbox:
     """Tickets and their requests; `TradingDesk` adds the strategy's methods.
@@ -118,7 +115,8 @@ class Outbox:
                     else:
                         direct.revise(what.key, what.changes)
                 else:
-                    ticket.answer = _at_once(what())
+                    ticket.answer = answer = _at_once(what())
+                    self._note_cancel(ticket, answer)
                 ticket.is_settled = True
                 if observer is None:
                     continue
@@ -172,8 +170,7 @@ class Outbox:
                 await self._place(what)
             else:
                 ticket.answer = answer = await what()
-                if answer is not None and ticket.verb == "cancel":
-                    self._note_cancel(answer)
+                self._note_cancel(ticket, answer)
             ticket.settle()
         except ApiError as refusal:
             ticket.settle(refused(ticket, refusal))
@@ -366,21 +363,12 @@ class Outbox:
         order = self._book.order(key)
         return None if order is None else self._cancelled.get(order.id, order)
 
-    def _note_cancel(self, answer: Order) -> None:
-        """Note that an order has ended, although events before that of its end may still come.
-
-        In a backtest only who awaits the answer knows it before its event. So a strategy that
-        awaits nothing sees the same whether or not it hears of its orders.
-        """
-        known = self._book.order(name_of(answer))
-        if answer.status is OrderStatus.CANCELLED and known is not None and known.is_open:
-            if len(self._cancelled) > _MANY:  # a venue in process that is followed tells no ends
-                self._cancelled = {
-                    each.id: self._cancelled[each.id]
-                    for each in self._book.orders()
-                    if each.id in self._cancelled
-                }
-            self._cancelled[known.id] = answer
+    def _note_cancel(self, ticket: Ticket, answer: Order | None) -> None:
+        """Note that an order has ended, although events before that of its end may still come."""
+        if ticket.verb == "cancel" and answer is not None:
+            known = self._book.order(name_of(answer))
+            if answer.status is OrderStatus.CANCELLED and known is not None and known.is_open:
+                self._cancelled[known.id] = answer
 
 
 def _at_once(request: Coroutine[Any, Any, Order | None]) -> Order | None:

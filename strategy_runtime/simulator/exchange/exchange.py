@@ -235,8 +235,7 @@ class Exchange(Answers):
         """
         self._in_step.catch_up()
         order = self._admission.open_order(order_id)
-        with self._news.command:
-            self._acceptance.finish(order, OrderStatus.CANCELLED)
+        self._acceptance.finish(order, OrderStatus.CANCELLED)
         return order.snapshot()
 
     def withdraw(self, name: str) -> None:
@@ -256,9 +255,7 @@ class Exchange(Answers):
             self._plain.withdraw(order)
             return
         self._in_step.catch_up()
-        resting = self._admission.still_open(order)
-        with self._news.command:
-            self._acceptance.finish(resting, OrderStatus.CANCELLED)
+        self._acceptance.finish(self._admission.still_open(order), OrderStatus.CANCELLED)
 
     def cancel_all(self, symbol: str | None = None) -> list[Order]:
         """Cancel all resting orders, or those of one symbol, in the order of acceptance.

@@ -57,8 +57,9 @@ class News:
 
     Attributes:
         witness: Is shown changes, so that no events are emitted; None for events.
-        command: The context in which a command changes orders: a witness is shown these changes
-            later, when their events would have been delivered.
+        command: The context in which a command accepts or changes orders: a witness is shown these
+            changes later, when their events would have been delivered. A cancel is shown at once,
+            since the strategy has its answer.
         pending: Orders that commands have changed, and how, not yet shown to the witness.
     """
 

@@ -131,12 +131,14 @@ class PlainOrders:
         return order
 
     def withdraw(self, order: PlainOrder) -> None:
-        """Cancel an order that does not rest yet."""
-        state = self._state
+        """Cancel an order that does not rest yet, while there is a witness."""
+        state, witness = self._state, self._news.witness
         state.keep_time()
         order.withdraw(state.now_ns)
         state.emitted += 1
         self.has_others = True
+        if witness is not None:
+            witness.see_order(order)
 
     def _price_between_bars(self, instrument: Instrument) -> float | None:
         """Return the last price if the symbol has bars and none is in progress, else None."""
@@ -169,9 +171,7 @@ class PlainOrders:
         new, self.new = self.new, []
         self.has_others = False
         for order in new:
-            if order.is_over:
-                self._news.pending.append((order, OrderEventKind.ORDER_CANCELLED))
-            else:
+            if not order.is_over:
                 self._rest(self._state.instruments[order.symbol], order)
 
     def _rest(self, instrument: Instrument, order: PlainOrder) -> None:
@@ -231,13 +231,12 @@ class PlainOrders:
     def _sort_out(self) -> tuple[list[PlainOrder], PlainOrder | None]:
         """Take from `new` the orders that meet the next open, and the one reached after it.
 
-        The others are shown: the bar does not reach their prices, or they were cancelled. If any
-        order needs the general path, let all of them rest, and return none.
+        The others are shown, as the bar does not reach their prices. If any order needs the general
+        path, let all of them rest, and return none.
         """
         pending, waiting, at_open, within = [], [], [], None
         for order in self.new:
             if order.is_over:
-                pending.append((order, OrderEventKind.ORDER_CANCELLED))
                 continue
             phase = self._phase_of(order)
             if order.has_waited or (phase is _INTRABAR and within is not None):
