@@ -355,7 +355,7 @@ class Shown(Strategy):
     floor: Decimal = Decimal(90_000)
 
     def on_start(self) -> None:
-        self.looks, self.evenings = 0, 0
+        self.looks, self.evenings, self.weeks = 0, 0, 0
         self.averages: list[float] = []
         self.closes, self.bands = self.sma(1), self.bollinger(20, 2)
 {indent(timers, "    ")}
@@ -364,6 +364,9 @@ class Shown(Strategy):
 
     def go_home(self) -> None:
         self.evenings += 1
+
+    def choose(self) -> None:
+        self.weeks += 1
 
     def on_candle(self, candle: Candle) -> None:
         symbol, break_even = candle.symbol, candle.low
@@ -381,6 +384,7 @@ def test_the_pieces_that_are_shown_make_a_strategy() -> None:
     assert results.summary.fills > 0
     assert {leg.order_type for leg in legs} == {OrderType.LIMIT}
     assert strategy.looks > 100 * strategy.evenings > 0
+    assert 48 < strategy.weeks < 54
     assert len(strategy.averages) == results.summary.bars
 
 

@@ -9,7 +9,6 @@ from operator import itemgetter
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from strategy_runtime.clock import DAY_NS, ns_of, utc
-from strategy_runtime.errors import TimeframeError
 from strategy_runtime.protocol.events import Event
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.clock import RunClock, time_of
@@ -50,14 +49,12 @@ class _Every(_Timer):
     def __init__(self, interval: str, function: TimerFunction) -> None:
         super().__init__(function, f"every {interval}")
         self._length = parse_timeframe(interval)
-        if self._length.seconds is None:
-            raise TimeframeError(f"every({interval!r}) needs a fixed length, such as 5m or 1d")
-        self._step = timedelta(seconds=self._length.seconds)
+        self._step = timedelta(microseconds=self._length.nanoseconds // 1000)
 
     def following(self, moment: datetime) -> datetime:
-        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
         if self._step > _DAY:
             return utc(self._length.span_around(ns_of(moment))[1])
+        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
         multiple = midnight + ((moment - midnight) // self._step + 1) * self._step
         return min(multiple, midnight + _DAY)
 
@@ -148,7 +145,7 @@ class Timers:
         If the interval is longer than a day, it fires when bars of that length start.
 
         Raises:
-            TimeframeError: The interval is invalid, or has no fixed length.
+            TimeframeError: The interval is invalid.
             RuntimeError: Too many timers are set after the first event, as in a hook.
         """
         return self._add(_Every(interval, function))

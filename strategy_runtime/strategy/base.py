@@ -530,10 +530,10 @@ class Strategy(IndicatorMethods):
     def every(self, interval: str, function: TimerFunction | None = None) -> Timer:
         """Call a function at every multiple of `interval` (`5m`, `1h`, …) of the UTC day.
 
-        Intervals longer than a day start when candles of that length do: a week on Monday. In a
-        backtest, a timer fires when the first event at or after its time arrives, before that
-        event's hook. Live, it fires by the wall clock, with or without events, and only once for
-        all the times it missed while a hook ran.
+        Intervals longer than a day start when candles of that length do: a week on Monday, a month
+        (`1M`) on its first day. In a backtest, a timer fires when the first event at or after its
+        time arrives, before that event's hook. Live, it fires by the wall clock, with or without
+        events, and only once for all the times it missed while a hook ran.
 
         Args:
             function: By default `on_timer`.
@@ -542,7 +542,7 @@ class Strategy(IndicatorMethods):
             The timer, which can be cancelled.
 
         Raises:
-            TimeframeError: `interval` cannot be read, or has no fixed length, like a month.
+            TimeframeError: `interval` cannot be read.
         """
         called = self._timer_function("every", function)
         return self._desk.every(interval, called)

@@ -11,7 +11,6 @@ import pytest
 
 from strategy_runtime import Candle, HookFailed, Strategy, Timer
 from strategy_runtime.clock import ns_of, sleep, utc
-from strategy_runtime.errors import TimeframeError
 from strategy_runtime.protocol.timeframes import parse_timeframe
 from strategy_runtime.runtime.clock import RunClock
 from strategy_runtime.runtime.runner import Runner
@@ -269,14 +268,15 @@ def test_timers_of_one_time_fire_as_they_were_set_and_look_at_no_others(mode: Mo
     assert growth(fire, 100) < 2.1
 
 
-@pytest.mark.parametrize("interval", ["1w", "2w", "3d"])
+@pytest.mark.parametrize("interval", ["1w", "2w", "3d", "1M", "3M"])
 def test_a_timer_of_days_and_weeks_begins_with_the_candles_of_its_length(interval: str) -> None:
     timers = Timers(RunClock("live"))
     timers.every(interval, lambda: None)
     moment = datetime(2024, 3, 6, 12, tzinfo=UTC)
     due = moment + timedelta(seconds=timers.seconds_to_next(moment))
     assert due == utc(parse_timeframe(interval).span_around(ns_of(moment))[1])
-    assert interval == "3d" or f"{due:%A}" == "Monday"
+    assert interval[-1] != "w" or f"{due:%A}" == "Monday"
+    assert interval[-1] != "M" or f"{due:%m-%d}" == "04-01"
 
 
 @pytest.mark.parametrize("given", ["9:30am", "25:00", 930, time(9, 30)])
@@ -350,10 +350,12 @@ def test_a_time_of_day_comes_once_a_day_whatever_the_clocks_do(
     assert f"{second:%H:%M}" == clock
 
 
-def test_a_timer_of_months_is_refused() -> None:
-    said = r"every\('1M'\) needs a fixed length, such as 5m or 1d$"
-    with pytest.raises(TimeframeError, match=said):
-        Timers(RunClock("backtest")).every("1M", print)
+def test_a_timer_of_months_fires_on_the_first_of_each() -> None:
+    timers, start = Timers(RunClock("backtest")), datetime(2024, 1, 15, tzinfo=UTC)
+    timers.every("1M", lambda: None)
+    assert list(timers.due(start)) == []
+    fired = [when for when, _ in timers.due(datetime(2024, 4, 2, tzinfo=UTC))]
+    assert fired == [datetime(2024, month, 1, tzinfo=UTC) for month in (2, 3, 4)]
 
 
 def test_hours_that_do_not_divide_a_day_begin_anew_at_midnight() -> None:
