@@ -53,13 +53,27 @@ class Weather(Struct):
 
 
 class Busy(busy.Busy):
-    """The same strategy with faults of its own; its name is the same, since order ids have it."""
+    """The same strategy with faults of its own; its name is the same, since order ids have it.
+
+    Attributes:
+        apart: Instants whose candles did not come together as they had come one by one.
+    """
 
     def __init__(self, network: MemoryNetwork) -> None:
         super().__init__()
+        self.apart: list[str] = []
         self._network = network
+        self._told: list[Candle] = []
+
+    def on_candles(self, candles: list[Candle]) -> None:
+        if candles != self._told or len({each.end for each in candles}) != 1:
+            self.apart.append(f"told {self._told} one by one, {candles} together")
+        if self.mode == "backtest" and len(candles) != len(walks(1)):
+            self.apart.append(f"told only {candles} together")
+        self._told.clear()
 
     async def on_candle(self, candle: Candle) -> None:
+        self._told.append(candle)
         await super().on_candle(candle)
         fault = self._network.plan.next("hook")
         if fault is None:
@@ -98,10 +112,12 @@ def backtest(seed: int, bars: int) -> tuple[Plan, Weather]:
     proxy = MemoryProxy(Exchange(walks(bars)), speed=None, knows_ids=knows_ids)
     network = MemoryNetwork(proxy, plan, loop, time, rng)
 
+    strategy = Busy(network)
+
     async def work() -> None:
         conducting = loop.create_task(proxy.stream.conduct())
         venue = venue_on(network, rng, is_live=False)
-        await Runner(Busy(network), venue, mode="backtest").run()
+        await Runner(strategy, venue, mode="backtest").run()
         await conducting
 
     problems = []
@@ -111,7 +127,7 @@ def backtest(seed: int, bars: int) -> tuple[Plan, Weather]:
         problems.append(f"the run ended: {error!r}")
     if fills_csv(proxy.exchange.outcome().fills) != expected:
         problems.append("the fills are not those of the calm run")
-    problems += _doubles(proxy)
+    problems += _doubles(proxy) + strategy.apart
     return plan, Weather(problems, network.events, network.struck, len(proxy.booked))
 
 
@@ -203,6 +219,7 @@ def live(seed: int, bars: int) -> tuple[Plan, Weather]:
     problems += _doubles(proxy)
     unknown = 0
     for strategy in run.strategies:
+        problems += strategy.apart
         for ticket in strategy.tickets:
             code = ticket.error.code if ticket.error is not None else None
             unknown += code == FATE_UNKNOWN
