@@ -56,11 +56,13 @@ class Busy(busy.Busy):
     """The same strategy with faults of its own; its name is the same, since order ids have it.
 
     Attributes:
+        together: How many candles came together at each instant.
         apart: Instants whose candles did not come together as they had come one by one.
     """
 
     def __init__(self, network: MemoryNetwork) -> None:
         super().__init__()
+        self.together: list[int] = []
         self.apart: list[str] = []
         self._network = network
         self._told: list[Candle] = []
@@ -68,8 +70,7 @@ class Busy(busy.Busy):
     def on_candles(self, candles: list[Candle]) -> None:
         if candles != self._told or len({each.end for each in candles}) != 1:
             self.apart.append(f"told {self._told} one by one, {candles} together")
-        if self.mode == "backtest" and len(candles) != len(walks(1)):
-            self.apart.append(f"told only {candles} together")
+        self.together.append(len(candles))
         self._told.clear()
 
     async def on_candle(self, candle: Candle) -> None:
@@ -127,6 +128,8 @@ def backtest(seed: int, bars: int) -> tuple[Plan, Weather]:
         problems.append(f"the run ended: {error!r}")
     if fills_csv(proxy.exchange.outcome().fills) != expected:
         problems.append("the fills are not those of the calm run")
+    if strategy.together != [len(walks(bars))] * bars:
+        problems.append("the candles of an instant did not come together")
     problems += _doubles(proxy) + strategy.apart
     return plan, Weather(problems, network.events, network.struck, len(proxy.booked))
 

@@ -229,7 +229,7 @@ class _Wire:
         def late() -> None:
             if self._held is frame:
                 self._held = None
-                self._deliver([frame])
+                self._schedule(frame)
 
         self._loop.call_later(_SWAPPED_S, late)
 
