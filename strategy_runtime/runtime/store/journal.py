@@ -144,7 +144,7 @@ class Journal:
             self._write(entry)
             os.fsync(self._file)
         except OSError as error:
-            self._is_torn = True
+            self._is_incomplete = True
             raise ApiError(
                 0,
                 "JOURNAL_FAILED",
@@ -213,7 +213,7 @@ class Journal:
         try:
             self._write(entry)
         except OSError as error:
-            self._is_torn = True
+            self._is_incomplete = True
             _log.warning("%s cannot be written: %s", self.path, reason_of(error))
 
     def _take_in(self, entry: _Entry) -> None:
@@ -262,14 +262,12 @@ class Journal:
                 del self.ended[next(iter(self.ended))]
 
     def _write(self, entry: _Entry) -> None:
-        if self._size > max(_LARGEST, 2 * self._least):
-            grown, self._file = self._file, self._rewrite()
-            os.close(grown)
+        # After a failure lines are missing: orders that have ended since would seem to be open.
+        if self._is_incomplete or self._size > max(_LARGEST, 2 * self._least):
+            replaced, self._file = self._file, self._rewrite()
+            os.close(replaced)
         line = _encoded(entry)
-        if self._is_torn:  # a partly written line must not corrupt the next one
-            line = b"\n" + line
         write_all(self._file, line)
-        self._is_torn = False
         self._size += len(line)
 
     def _read(self) -> None:
@@ -300,7 +298,7 @@ class Journal:
         """Atomically replace the file by one with only unsettled and followed orders."""
         text = b"".join(map(_encoded, self._kept()))
         file = replace_file(self.path, text)
-        self._size, self._least, self._is_torn = len(text), len(text), False
+        self._size, self._least, self._is_incomplete = len(text), len(text), False
         return file
 
     def _kept(self) -> Iterator[_Entry]:

@@ -417,9 +417,25 @@ def test_what_was_told_and_cannot_be_noted_ends_nothing(
     assert f"{journal.path} cannot be written: No space left on device" in caplog.text
     monkeypatch.setattr(os, "write", write)
     journal.follow(told("a-2"))
+    assert Journal(tmp_path).open == journal.open
+
+
+def test_an_order_that_ended_while_the_disk_was_full_is_not_told_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path)
+    journal.follow(told("a-1"))
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, data: 0)
+    journal.follow(told("a-1", FILLED, 3))
+    journal.executed("a-1", "t-1", Decimal(3))
+    with pytest.raises(ApiError, match="the disk is full"):
+        journal.intend(order("a-2"))
+    monkeypatch.setattr(os, "write", write)
+    journal.intend(order("a-3"))
     again = Journal(tmp_path)
-    assert list(again.open) == ["a-1", "a-2"]
-    assert again.open["a-1"].order == told("a-1")  # so that it is told again
+    assert again.open == again.ended == {}
+    assert list(again.unsettled) == ["a-3"]
 
 
 def test_what_was_told_does_not_wait_for_the_disk(
