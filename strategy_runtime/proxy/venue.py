@@ -34,6 +34,7 @@ _MOST_CONNECTIONS = 12
 _CLOSING_S = 2.0
 # A dead connection is given up within twice as long, and replaced within 12 s live.
 _HEARTBEAT_S = 5.0
+_TELL_EVERY_S = 60.0
 _PATIENCE = Patience()
 _INSTANTS = "instants"
 _GREETING = State.GREETING  # looking up an Enum member costs much more than a module global
@@ -89,6 +90,8 @@ class ProxyVenue(Resources):
         self._waiter: asyncio.Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop
         self._socket: Socket | None = None
+        self._lost_at: float | None = None
+        self._tell_at = 0.0
         self._transport = transport or Network(
             headers=endpoints.headers,
             heartbeat=_HEARTBEAT_S if is_live else None,
@@ -212,8 +215,17 @@ class ProxyVenue(Resources):
             self._socket = await self._transport.connect(url, self._receiver)
         except ConnectFailed as failure:
             self._connection.refused(failure, monotonic())
+            self._note_failure(url, failure)
         else:
             self._connection.opened(monotonic())
+
+    def _note_failure(self, url: str, failure: ConnectFailed) -> None:
+        """Log why a lost connection cannot be made again: at once, and then every minute."""
+        now = monotonic()
+        if self._lost_at is not None and now >= self._tell_at:
+            self._tell_at = now + _TELL_EVERY_S
+            said = "no connection to %s for %.0f s (%s); trying again"
+            _log.warning(said, url, now - self._lost_at, failure.said)
 
     def _lost(self) -> ConnectionEvent:
         """Start to reconnect, unless the run cannot continue; return the event of the loss."""
@@ -222,6 +234,7 @@ class ProxyVenue(Resources):
         closed = self._inbox.closed or Closed(None)
         words = None if self._is_live else self._inbox.last_words
         self._connection.lost(closed, monotonic(), words)
+        self._lost_at, self._tell_at = monotonic(), 0.0
         _log.warning("the connection to the proxy was lost (%s); connecting again", closed.said)
         return ConnectionEvent(event=ConnectionEventKind.RECONNECTING, error=closed.said)
 

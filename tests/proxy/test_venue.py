@@ -502,6 +502,46 @@ async def test_a_live_link_that_falls_silent_is_replaced_within_twelve_seconds()
     assert opened[1] - opened[0] <= 12
 
 
+async def test_live_it_is_logged_why_a_lost_connection_is_not_made_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = monotonic()
+    monkeypatch.setattr("strategy_runtime.proxy.venue.monotonic", lambda: moment)
+    attempts = 0
+
+    def soon(rng: Random) -> Iterator[float]:
+        nonlocal attempts, moment
+        while True:
+            attempts += 1
+            moment += 16.0  # the fourth attempt is a minute after the first
+            if attempts == 5:
+                runner.stop()
+            yield 0.0
+
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED)
+        await asyncio.Event().wait()
+
+    connected = asyncio.Event()
+
+    class Waits(Strategy):
+        def on_connect(self) -> None:
+            connected.set()
+
+    async with ScriptedProxy(scene).serving() as proxy:
+        venue = venue_for(proxy, is_live=True, reconnect_delays=soon)
+        runner = Runner(Waits(), venue, mode="live")
+        task = asyncio.create_task(runner.run())
+        await connected.wait()
+    await task
+    failures = [each for each in caplog.messages if each.startswith("no connection")]
+    url = proxy.endpoints.stream_urls[0]
+    assert failures == [
+        f"no connection to {url} for {seconds} s (Connection refused); trying again"
+        for seconds in (16, 80)
+    ]
+
+
 async def test_positions_that_cannot_be_read_after_a_gap_are_unknown_not_flat() -> None:
     seen: list[str] = []
 
