@@ -78,6 +78,8 @@ class Book(KnownOrders):
         self._candles: dict[str, deque[Candle]] = {}
         self._booked: dict[str, Decimal] = {}
         self._traded: dict[str, Decimal] = {}
+        self._unheard: dict[str, None] = {}
+        """Ids of orders of which only executions came, as some venues tell of others' orders."""
         self._trades: set[str] = set()
         self._older_trades: set[str] = set()
         self._positions: dict[str, dict[str, Position]] = {}
@@ -189,6 +191,8 @@ class Book(KnownOrders):
         self.unlisted_trades += 1
         traded = self._traded.get(trade.order_id, _ZERO) + trade.quantity
         self._traded[trade.order_id] = traded
+        if self._most_ended is not None and self.order(trade.order_id) is None:
+            self._note_unheard(trade.order_id, self._most_ended)
         delta = traded - self._booked.get(trade.order_id, _ZERO)
         if delta > 0:
             order = self.order(trade.order_id)
@@ -245,6 +249,16 @@ class Book(KnownOrders):
         super()._forget(key, order)
         self._booked.pop(order.id, None)
         self._traded.pop(order.id, None)
+
+    def _note_unheard(self, order_id: str, most: int) -> None:
+        """Note that only executions of an order came; forget the oldest of too many such orders."""
+        self._unheard[order_id] = None
+        if len(self._unheard) > most:
+            oldest = next(iter(self._unheard))
+            del self._unheard[oldest]
+            if self.order(oldest) is None:
+                self._booked.pop(oldest, None)
+                self._traded.pop(oldest, None)
 
     def _note_late_fill(self, order: Order) -> None:
         self.anomalies.append(

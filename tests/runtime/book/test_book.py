@@ -421,6 +421,23 @@ def test_orders_that_ended_long_ago_take_up_no_memory() -> None:
     assert book.order("c-24") is None
 
 
+def test_orders_of_which_only_executions_come_take_up_no_memory() -> None:
+    book = Book(own_prefix="c-", most_ended=100)
+    sizes: list[int] = []
+    for number in range(25_000):
+        fill = execution(Side.BUY, 1, 10, number, "p-1")
+        for part in (fill, replace(fill, trade=replace(fill.trade, id=f"u-{number}"))):
+            book.apply_trade(replace(part, trade=replace(part.trade, order_id=f"x-{number}")))
+        sizes.append(entries(book))
+    assert max(sizes) < 21_000  # mostly executions
+    assert book.position("S:X").quantity == 2 * 25_000
+
+    # The event of the last order is not booked again.
+    late = replace(order(OrderStatus.PARTIALLY_FILLED, 2), id="x-24999", client_order_id=None)
+    assert told(book, OrderEventKind.ORDER_PARTIALLY_FILLED, late)
+    assert book.position("S:X").quantity == 2 * 25_000
+
+
 def test_an_answer_with_the_id_of_another_order_of_ours_takes_nothing_from_it() -> None:
     book = Book(own_prefix="c-")
     book.load(ACCOUNT, [], [order(OrderStatus.OPEN)])
