@@ -4,10 +4,12 @@ import asyncio
 import os
 import socket
 import ssl
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from ipaddress import ip_address
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from strategy_runtime.proxy.http1 import Target
 
@@ -113,12 +115,43 @@ async def _addresses(target: Target) -> list[str]:
     except ValueError:
         pass
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            target.host, target.port, type=socket.SOCK_STREAM
-        )
+        found = await _look_up(target.host, target.port)
     except UnicodeError as error:
         raise OSError(f"{target.host!r} is not a valid host name: {error}") from None
     return list(dict.fromkeys(str(each[4][0]) for each in found))
+
+
+async def _look_up(host: str, port: int) -> list[Any]:
+    """Call `socket.getaddrinfo` on a daemon thread.
+
+    Without an answer from the name server it returns only after half a minute. The loop would call
+    it on a thread that the end of the process waits for.
+    """
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[list[Any]] = loop.create_future()
+
+    def settle(found: list[Any] | Exception) -> None:
+        if answer.done():
+            return  # nobody waits for it any more
+        if isinstance(found, Exception):
+            answer.set_exception(found)
+        else:
+            answer.set_result(found)
+
+    def ask() -> None:
+        found: list[Any] | Exception
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            found = error
+        with suppress(RuntimeError):  # the loop may have been closed
+            loop.call_soon_threadsafe(settle, found)
+
+    try:
+        threading.Thread(target=ask, name="address lookup", daemon=True).start()
+    except RuntimeError as error:
+        raise OSError(f"{host} cannot be looked up: {error}") from None
+    return await answer
 
 
 @cache

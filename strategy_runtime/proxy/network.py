@@ -68,14 +68,15 @@ class Network:
                 rng=self._rng,
             )
 
-        target = target_of(url)
+        target, awaited = target_of(url), "connection"
         try:
             async with asyncio.timeout(_HANDSHAKE_S):
                 stream = await dial(target, make)
+                awaited = "handshake"
                 head = await stream.shake_hands(target, self._headers)
         except (OSError, ReplyFault, TimeoutError) as error:
             tls_problem = _tls_problem(error, target, "ws")
-            said = tls_problem or reason_of(error) or f"no handshake within {_HANDSHAKE_S:g} s"
+            said = tls_problem or reason_of(error) or f"no {awaited} in time"
             raise ConnectFailed(said, is_untrusted=bool(tls_problem)) from None
         if head.status in REDIRECTS:
             raise ProtocolError(

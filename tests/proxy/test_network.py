@@ -121,6 +121,27 @@ def test_whatever_the_loop_a_refusal_is_told_in_the_systems_words(loop: str) -> 
     on_loop(loop, test())
 
 
+@either_loop
+def test_a_name_server_that_does_not_answer_keeps_nothing_from_ending(
+    loop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = threading.Event()
+
+    def hang(*_: object, **__: object) -> list[object]:
+        answered.wait()
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    async def test() -> None:
+        async with network() as net:
+            with pytest.raises(ConnectFailed, match=r"^no connection in time$"):
+                await net.connect("ws://proxy.example/", Notes())
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    monkeypatch.setattr(dialing, "_CONNECT_S", 0.01)
+    on_loop(loop, test())
+    answered.set()
+
+
 async def test_an_address_at_an_interface_that_there_is_not_is_told_in_words() -> None:
     async with network() as net:
         with pytest.raises(ConnectFailed, match=r"^Name or service not known$"):
