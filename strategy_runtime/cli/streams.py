@@ -27,6 +27,7 @@ from strategy_runtime.errors import DataError, reason_of
 __all__ = ["Command"]
 
 _FAULT = 1
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Command(click.Command):
@@ -125,32 +126,47 @@ class _Uncloseable(io.TextIOWrapper):
 
 
 class _Forgiving(io.RawIOBase):
-    """A file that never fails: after its first error it discards everything."""
+    """A file that never fails: after its first error it discards everything.
+
+    A log must not end because its disk was full for a minute. So standard error then only has a
+    gap, and a line about it once there is room again.
+    """
 
     def __init__(self, file: io.FileIO, name: str, lost: list[OSError]) -> None:
         self._file = file
         self._name = name
         self._lost = lost
         self._is_over = False
+        self._gap = b""
 
     def write(self, data: Any) -> int:
         """Write all of the data, or discard it."""
-        left = memoryview(data)
-        size = left.nbytes
-        while left.nbytes and not self._is_over:
-            try:
-                if self._file.closed:
-                    raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-                written = self._file.write(left)
-                if written is None:  # another process has made it non-blocking
-                    select([], [self._file], [])
-                else:
-                    left = left[written:]
-            except OSError as failure:
-                self._is_over = True
+        size = memoryview(data).nbytes
+        try:
+            if self._gap:
+                self._write_all(self._gap)
+                self._gap = b""
+            if not self._is_over:
+                self._write_all(data)
+        except OSError as failure:
+            if self._name == "stderr" and failure.errno in _NO_ROOM:
+                self._gap = f"\nlines are missing here: {reason_of(failure)}\n".encode()
+            else:
+                self._is_over, self._gap = True, b""
                 if not isinstance(failure, BrokenPipeError):
                     self._lose(failure)
         return size
+
+    def _write_all(self, data: Any) -> None:
+        left = memoryview(data)
+        while left.nbytes:
+            if self._file.closed:
+                raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+            written = self._file.write(left)
+            if written is None:  # another process has made it non-blocking
+                select([], [self._file], [])
+            else:
+                left = left[written:]
 
     def _lose(self, failure: OSError) -> None:
         self._lost.append(failure)

@@ -79,7 +79,11 @@ def finished(
 
 @contextmanager
 def started(
-    name: str, *arguments: object, cwd: Path, env: Mapping[str, str] | None = None
+    name: str,
+    *arguments: object,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    stderr: IO[str] | int = subprocess.PIPE,
 ) -> Iterator[subprocess.Popen[str]]:
     """Start a command in the background, and end it after the block."""
     process = subprocess.Popen(
@@ -87,7 +91,7 @@ def started(
         cwd=cwd,
         env=environment(env),
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
     )
     with process:

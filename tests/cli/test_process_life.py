@@ -1,5 +1,6 @@
 """What can happen to a live process: full or read-only disks, limits, signals, clock changes."""
 
+import json
 import resource
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -48,12 +50,17 @@ def bot(tmp_path: Path) -> Path:
 
 @contextmanager
 def trading(
-    bot: Path, *options: object, env: dict[str, str] | None = None
+    bot: Path,
+    *options: object,
+    env: dict[str, str] | None = None,
+    stderr: IO[str] | int = subprocess.PIPE,
 ) -> Iterator["subprocess.Popen[str]"]:
     """Start a live run against a proxy that plays ten bars per second."""
     with (
         proxy("--data", "prices.csv", "--speed", "600x", cwd=bot) as (_, urls),
-        started("run", "bot", *urls, "--mode=live", *options, cwd=bot, env=env) as process,
+        started(
+            "run", "bot", *urls, "--mode=live", *options, cwd=bot, env=env, stderr=stderr
+        ) as process,
     ):
         yield process
 
@@ -84,14 +91,34 @@ def test_a_full_disk_refuses_orders_until_there_is_room_again(bot: Path) -> None
         line_of(process.stdout, "trade")
         (journal,) = (bot / "state").glob("*/intents.jsonl")
         # A limit on the size of files has the same effect as a full disk.
-        full = (journal.stat().st_size, resource.RLIM_INFINITY)
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, full)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
         refused = line_of(process.stdout, "JOURNAL_FAILED")
         assert str(journal) in refused
         assert "an order that is not in it is not sent; make room, or give another" in refused
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         line_of(process.stdout, "trade")
         stops_in_good_order(process)
+
+
+@on_linux
+def test_a_log_goes_on_after_its_disk_was_full_and_has_a_line_about_the_gap(bot: Path) -> None:
+    log = bot / "log"
+    with log.open("a") as stderr, trading(bot, "--state-dir", "none", stderr=stderr) as process:
+        line_of(process.stdout, "trade")
+        full = (log.stat().st_size, resource.RLIM_INFINITY)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, full)
+        for _ in range(3):
+            line_of(process.stdout, "trade")
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        for _ in range(3):
+            line_of(process.stdout, "trade")
+        interrupt(process, signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+    before, after = log.read_text().split("\nlines are missing here: File too large\n")
+    assert "order filled" in before
+    assert "order filled" in after
+    assert json.loads(after.splitlines()[-1])["event"] == "stopped"
 
 
 # Limits
