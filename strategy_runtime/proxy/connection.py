@@ -14,7 +14,7 @@ The rules:
 * A proxy that violates the framing of its stream is reconnected to, twice in a minute.
 * Connections per minute are limited, whatever the proxy does with them.
 * The first connection must succeed within the deadline; in a backtest, so must every later one. A
-  live run retries for ever.
+  live run retries for ever, even if it is redirected.
 * CONNECTED is awaited briefly and never required: not every proxy sends it.
 """
 
@@ -25,7 +25,7 @@ from typing import NamedTuple
 from strategy_runtime.errors import ConnectionLost, ProtocolError, StrategyRuntimeError, Unreachable
 from strategy_runtime.ids import Random
 from strategy_runtime.proxy.policy import STABLE_AFTER_S, Delays, verdict
-from strategy_runtime.proxy.transport import TRANSIENT, Closed, ConnectFailed
+from strategy_runtime.proxy.transport import REDIRECTS, TRANSIENT, Closed, ConnectFailed
 
 __all__ = ["Act", "Connection", "State", "Step"]
 
@@ -142,8 +142,10 @@ class Connection:
             AccessDenied: Further attempts would fail, too.
             Unreachable, ProtocolError, ConnectionLost: The deadline is over.
         """
+        may_go_on = self._is_live and self._was_open
         fatal = verdict(failure)
-        if fatal is not None:
+        # A gateway may redirect to a page about its maintenance.
+        if fatal is not None and not (may_go_on and failure.status in REDIRECTS):
             self._end(fatal)
         if failure.status in _NO_STREAM_HERE:
             self._urls.rotate(-1)
@@ -152,7 +154,6 @@ class Connection:
                 return
         self._tried = 0
         pause = max(next(self._pauses), min(failure.retry_after or 0.0, _LONGEST_ASKED_S))
-        may_go_on = self._is_live and self._was_open
         if not may_go_on and now + pause >= (self._began or 0.0) + self._deadline:
             self._end(self._deadline_error(failure))
         self._pause(now, pause)

@@ -79,9 +79,10 @@ class Network:
             said = tls_problem or reason_of(error) or f"no {awaited} in time"
             raise ConnectFailed(said, is_untrusted=bool(tls_problem)) from None
         if head.status in REDIRECTS:
-            raise ProtocolError(
+            raise ConnectFailed(
                 f"{url} redirects to {head.headers.get('location', '')}; redirects are not "
-                "followed, so give the address of the proxy itself"
+                "followed, so give the address of the proxy itself",
+                status=head.status,
             )
         if head.status != _AGREED:
             raise ConnectFailed(

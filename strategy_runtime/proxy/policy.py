@@ -13,7 +13,7 @@ from strategy_runtime.errors import (
 from strategy_runtime.ids import Random
 from strategy_runtime.protocol.enums import CloseCode
 from strategy_runtime.proxy.endpoints import KEY_SETTINGS
-from strategy_runtime.proxy.transport import Closed, ConnectFailed
+from strategy_runtime.proxy.transport import REDIRECTS, Closed, ConnectFailed
 
 __all__ = [
     "CLOSE_TOO_BIG",
@@ -113,6 +113,8 @@ def verdict(
                 f"the proxy refused the connection with {ended.status}; check the API key "
                 f"({KEY_SETTINGS})"
             )
+        if ended.status in REDIRECTS:
+            return ProtocolError(ended.said)
         if ended.is_untrusted:
             return AccessDenied(f"{ended.said}; check --ws-url or PROXY_WS_URL")
         return None

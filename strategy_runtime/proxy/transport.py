@@ -115,8 +115,7 @@ class Transport(Protocol):
         """Connect to an event stream, and deliver messages to the receiver.
 
         Raises:
-            ConnectFailed: The connection failed.
-            ProtocolError: The response was a redirect, which is not followed.
+            ConnectFailed: The connection failed, or was redirected.
         """
         ...
 

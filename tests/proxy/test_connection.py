@@ -82,6 +82,23 @@ def test_another_path_is_tried_at_once_and_the_one_that_worked_first_again(statu
     assert machine.next(9) == Step(Act.CONNECT, URLS[1])
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_ends_the_run_unless_it_is_live_and_was_connected(status: int) -> None:
+    for is_live, was_open in [(True, False), (False, True), (True, True)]:
+        machine = connection(is_live=is_live)
+        machine.next(0)
+        if was_open:
+            machine.opened(0)
+            machine.lost(Closed(1006), 1)
+        failure = ConnectFailed("it redirects to a page", status=status)
+        if is_live and was_open:
+            attempt(machine, 2, seconds=1000, failure=failure)
+            assert machine.next(1002) == Step(Act.CONNECT, URLS[0])
+        else:
+            with pytest.raises(ProtocolError, match=r"^it redirects to a page$"):
+                machine.refused(failure, 2)
+
+
 def test_where_no_path_is_known_it_waits() -> None:
     machine = connection()
     for url in URLS:

@@ -9,7 +9,6 @@ from typing import Any, cast
 import pytest
 
 from strategy_runtime.clock import sleep
-from strategy_runtime.errors import ProtocolError
 from strategy_runtime.ids import generator
 from strategy_runtime.proxy.framing import CLOSE, PING, PONG, TEXT, close_code
 from strategy_runtime.proxy.http1 import target_of
@@ -230,8 +229,10 @@ async def test_one_that_asks_to_wait_or_redirects() -> None:
         with pytest.raises(ConnectFailed) as failed:
             await network().connect(f"ws://{url}/", Notes())
         assert (failed.value.status, failed.value.retry_after) == (503, 7)
-        with pytest.raises(ProtocolError, match=rf"ws://{url}/ redirects to ws://x/; redirects"):
+        said = rf"ws://{url}/ redirects to ws://x/; redirects"
+        with pytest.raises(ConnectFailed, match=said) as failed:
             await network().connect(f"ws://{url}/", Notes())
+        assert failed.value.status == 308
 
 
 async def test_an_attempt_that_is_given_up_leaves_no_connection() -> None:
