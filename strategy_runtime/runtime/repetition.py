@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 
+from msgspec import Struct
+
 from strategy_runtime.clock import monotonic
 
 __all__ = ["limit_repeated_lines", "limit_repeated_warnings"]
@@ -17,6 +19,7 @@ _MOST = 20
 _KINDS_NAMED = 5
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 _SILENT_S = 10.0
+_MINUTE_S = 60.0
 _MOST_KEPT = 1000
 
 
@@ -99,13 +102,16 @@ def limit_repeated_lines(
 
 
 class _Summary(logging.Filter):
-    """Passes the same warning or error once in ten seconds, with how often it came in between;
-    those with a traceback always pass.
+    """Passes the same warning or error once in ten seconds, and twenty warnings of a kind in a
+    minute, with how many came in between; those with a traceback always pass.
+
+    Errors that differ only in numbers all pass: each anomaly is about another order.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._said: dict[str, tuple[float, int]] = {}
+        self._kinds: dict[str, _Kind] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.WARNING or record.exc_info:
@@ -115,6 +121,13 @@ class _Summary(logging.Filter):
         if now - at < _SILENT_S:
             self._said[said] = at, count + 1
             return False
+        if record.levelno == logging.WARNING:
+            kind = self._kind_of(said, now)
+            if kind.passed == _MOST:
+                kind.left_out += 1
+                return False
+            count += kind.left_out
+            kind.passed, kind.left_out = kind.passed + 1, 0
         if len(self._said) >= _MOST_KEPT:
             self._said.clear()
         self._said[said] = now, 0
@@ -122,7 +135,30 @@ class _Summary(logging.Filter):
             record.msg, record.args = "%s (%d more like it in between)", (said, count)
         return True
 
+    def _kind_of(self, said: str, now: float) -> "_Kind":
+        name = _NUMBER.sub("", said)
+        if name not in self._kinds and len(self._kinds) >= _MOST_KEPT:
+            self._kinds.clear()
+        kind = self._kinds.setdefault(name, _Kind(now))
+        if now - kind.since >= _MINUTE_S:
+            kind.since, kind.passed = now, 0
+        return kind
+
+
+class _Kind(Struct):
+    """Warnings that differ only in numbers.
+
+    Attributes:
+        since: Start of the minute, in monotonic seconds.
+        passed: Number that passed since then.
+        left_out: Number left out since one passed.
+    """
+
+    since: float
+    passed: int = 0
+    left_out: int = 0
+
 
 def limit_repeated_warnings() -> AbstractContextManager[None]:
-    """Log the same warning or error once in ten seconds."""
+    """Log the same warning or error once in ten seconds, and few that differ only in numbers."""
     return _filtering(_Summary())
