@@ -102,10 +102,11 @@ def limit_repeated_lines(
 
 
 class _Summary(logging.Filter):
-    """Passes the same warning or error once in ten seconds, and twenty warnings of a kind in a
-    minute, with how many came in between; those with a traceback always pass.
+    """Passes the same warning or error once in ten seconds, and twenty of a kind in a minute, with
+    how many came in between; those with `exc_info` always pass.
 
-    Errors that differ only in numbers all pass: each anomaly is about another order.
+    Warnings are of the same kind if they differ only in numbers, and so are errors with a stack, as
+    of failing hooks. Other errors are not: each anomaly is about another order.
     """
 
     def __init__(self) -> None:
@@ -121,7 +122,7 @@ class _Summary(logging.Filter):
         if now - at < _SILENT_S:
             self._said[said] = at, count + 1
             return False
-        if record.levelno == logging.WARNING:
+        if record.levelno == logging.WARNING or "\n" in said:
             kind = self._kind_of(said, now)
             if kind.passed == _MOST:
                 kind.left_out += 1
@@ -146,7 +147,7 @@ class _Summary(logging.Filter):
 
 
 class _Kind(Struct):
-    """Warnings that differ only in numbers.
+    """Lines that differ only in numbers.
 
     Attributes:
         since: Start of the minute, in monotonic seconds.

@@ -95,23 +95,30 @@ def test_a_warning_that_is_repeated_is_summed_up_every_ten_seconds(
     ]
 
 
-def test_twenty_warnings_in_a_minute_that_differ_only_in_numbers_are_enough(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("level", "text"),
+    [
+        (logging.WARNING, "order refused: bot-{}"),
+        (logging.ERROR, "on_quote failed at 10:00:{}\nTraceback"),
+    ],
+)
+def test_twenty_lines_in_a_minute_that_differ_only_in_numbers_are_enough(
+    level: int, text: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     log, moment = logging.getLogger("strategy_runtime"), 0.0
     monkeypatch.setattr(repetition, "monotonic", lambda: moment)
     with caplog.at_level("INFO"), repetition.limit_repeated_warnings():
         for number in range(1, 51):
-            log.warning("order refused: bot-%d", number)
+            log.log(level, text.format(number))
             log.error("anomaly: bot-%d never arrived", number)
         moment = 60.0
-        log.warning("order refused: bot-%d", 51)
-        log.warning("order refused: bot-%d", 52)
+        log.log(level, text.format(51))
+        log.log(level, text.format(52))
     said = [each.getMessage() for each in caplog.records]
-    assert [each for each in said if "refused" in each] == [
-        *(f"order refused: bot-{number}" for number in range(1, 21)),
-        "order refused: bot-51 (30 more like it in between)",
-        "order refused: bot-52",
+    assert [each for each in said if "anomaly" not in each] == [
+        *(text.format(number) for number in range(1, 21)),
+        f"{text.format(51)} (30 more like it in between)",
+        text.format(52),
     ]
     assert sum("anomaly" in each for each in said) == 50
 
