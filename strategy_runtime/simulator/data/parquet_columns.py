@@ -1,7 +1,8 @@
 """Reads batches of Parquet columns directly from Arrow's memory."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from strategy_runtime.clock import rfc3339
@@ -34,10 +35,14 @@ def read_batch(
 
     try:
         batch = pyarrow.RecordBatch.from_pydict(dict(columns))
+        lines, batch, parts = _by_symbol(*_of_kind(batch, kind, first), rows_of)
+        if not parts:
+            return []
+        # All symbols are converted together: with thousands of them, each has few rows in a batch.
+        times, numbers = _times(batch, reader), _numbers(batch, kind)
         return [
-            (rows, lines, _times(part, reader), _numbers(part, kind))
-            for symbol, lines, part in _by_symbol(*_of_kind(batch, kind, first))
-            if lines and (rows := rows_of(symbol)) is not None
+            (rows, lines[here], times[here], [column[here] for column in numbers])
+            for rows, here in parts
         ]
     except (ValueError, TypeError):
         return None
@@ -109,10 +114,16 @@ def _of_kind(batch: Any, kind: Kind, first: int) -> tuple[Sequence[int], Any]:
     return [lines[row] for row in rows], batch.filter(present)
 
 
-def _by_symbol(lines: Sequence[int], batch: Any) -> Iterator[tuple[str | None, Sequence[int], Any]]:
+def _by_symbol(
+    lines: Sequence[int], batch: Any, rows_of: Callable[[str | None], Rows | None]
+) -> tuple[Sequence[int], Any, list[tuple[Rows, slice]]]:
+    """Return the wanted rows, sorted by symbol, their numbers, and the place and target of each
+    symbol's rows.
+    """
+    import pyarrow
+
     if "symbol" not in batch.schema.names:
-        yield None, lines, batch
-        return
+        return lines, batch, _parts([rows_of(None)], [len(lines)])
     column = batch.column("symbol")
     if hasattr(column, "dictionary"):  # its order differs from that of the rows
         column = column.dictionary_decode()
@@ -120,16 +131,31 @@ def _by_symbol(lines: Sequence[int], batch: Any) -> Iterator[tuple[str | None, S
     names = [str(name).strip() for name in symbols.dictionary.to_pylist()]
     if symbols.null_count or "" in names:
         raise ValueError("a symbol is empty")
+    found = [rows_of(name) for name in names]
     if len(names) == 1:
-        yield names[0], lines, batch
-        return
+        return lines, batch, _parts(found, [len(lines)])
     order, counts = _compute().sort_indices(symbols.indices), Counter(symbols.indices.to_pylist())
-    rows, sorted_batch, begin = order.to_pylist(), batch.take(order), 0
-    for number, name in enumerate(names):
-        end = begin + counts[number]
-        mine = [lines[row] for row in rows[begin:end]]
-        yield name, mine, sorted_batch.slice(begin, len(mine))
-        begin = end
+    sizes = [counts[number] for number in range(len(names))]
+    if None in found:
+        begins = accumulate(sizes, initial=0)
+        wanted = [
+            order.slice(begin, size)
+            for rows, begin, size in zip(found, begins, sizes, strict=False)
+            if rows is not None
+        ]
+        order = pyarrow.concat_arrays([order[:0], *wanted])
+    return [lines[row] for row in order.to_pylist()], batch.take(order), _parts(found, sizes)
+
+
+def _parts(found: Iterable[Rows | None], sizes: Iterable[int]) -> list[tuple[Rows, slice]]:
+    """Return the targets that are wanted, and the places of their rows one after the other."""
+    parts: list[tuple[Rows, slice]] = []
+    end = 0
+    for rows, size in zip(found, sizes, strict=True):
+        if rows is not None and size:
+            begin, end = end, end + size
+            parts.append((rows, slice(begin, end)))
+    return parts
 
 
 def _compute() -> Any:

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import islice, pairwise
+from itertools import islice
 from math import gcd
+from operator import sub
 from typing import TypeVar
 
 from strategy_runtime.clock import DAY_NS, NANOSECONDS
@@ -177,10 +178,13 @@ def _in_words(step: int) -> str:
 def _distances(part: Rows) -> Counter[int]:
     """Count the distances between neighbouring bars, correcting days for clock changes."""
     sample = sorted(set(islice(part.table.stamps(), _SAMPLE)))
-    distances = [after - before for before, after in pairwise(sample)]
-    if distances and min(distances) >= DAY_NS - LONGEST_CLOCK_CHANGE:
-        distances = list(map(_by_clock, distances))
-    return Counter(distances)
+    distances = Counter(map(sub, sample[1:], sample))
+    if not distances or min(distances) < DAY_NS - LONGEST_CLOCK_CHANGE:
+        return distances
+    by_clock: Counter[int] = Counter()
+    for distance, count in distances.items():
+        by_clock[_by_clock(distance)] += count
+    return by_clock
 
 
 def _by_clock(distance: int) -> int:

@@ -15,8 +15,15 @@ from hypothesis import strategies as st
 
 from strategy_runtime.clock import ns_of, rfc3339
 from strategy_runtime.errors import DataError
+from strategy_runtime.simulator.data.columns import Kind
+from strategy_runtime.simulator.data.faults import FaultLog
 from strategy_runtime.simulator.data.load import LoadedData, load_bars
+from strategy_runtime.simulator.data.parquet_columns import read_batch
+from strategy_runtime.simulator.data.rows import BarRows
+from strategy_runtime.simulator.data.spool import Spool
+from strategy_runtime.simulator.data.timestamps import StampReader
 from tests.simulator.data.support import only
+from tests.work import steps_of
 
 pyarrow = pytest.importorskip("pyarrow")
 
@@ -368,3 +375,20 @@ def test_whole_numbers_that_no_float_can_hold(tmp_path: Path) -> None:
         "volume": [2**53 + 1, 1],
     }
     assert list(only(load(tmp_path, columns)).volumes) == [float(2**53 + 1), 1]
+
+
+def test_a_batch_is_converted_once_for_all_of_its_symbols() -> None:
+    """Of thousands of symbols side by side, each has few rows in a batch."""
+
+    def steps(symbols: int) -> int:
+        names = [f"S{row % symbols}" for row in range(160)]
+        stamps = pyarrow.array(range(160), pyarrow.timestamp("s", tz="UTC"))
+        columns = {name: pyarrow.array([1.0] * 160) for name in Kind.BARS.value}
+        columns |= {"symbol": pyarrow.array(names), "timestamp": stamps}
+        reader = StampReader(UTC, None, {})
+        faults, spool = FaultLog(), Spool()
+        known = {name: BarRows(name, 0, "x", faults, spool) for name in names}
+        return steps_of(lambda: read_batch(columns, Kind.BARS, reader, 1, known.get))  # type: ignore[arg-type]
+
+    steps(2)  # warm up
+    assert steps(40) - steps(20) < 20 * 200

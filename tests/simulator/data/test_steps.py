@@ -4,9 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from strategy_runtime.clock import DAY_NS
 from strategy_runtime.errors import DataError
+from strategy_runtime.simulator.data.faults import FaultLog
 from strategy_runtime.simulator.data.load import load_bars
+from strategy_runtime.simulator.data.rows import BarRows
+from strategy_runtime.simulator.data.spool import Spool
+from strategy_runtime.simulator.data.steps import timeframes_of
 from tests.simulator.data.support import HEADER, ROWS, load, only
+from tests.work import steps_of
 
 
 def test_a_timeframe_that_does_not_fit_the_data(tmp_path: Path) -> None:
@@ -169,3 +175,13 @@ def test_rare_hours_are_no_days_over_which_clocks_change(tmp_path: Path) -> None
     days = ("2024-01-02 10", "2024-01-02 11", "2024-01-03 12", "2024-01-04 11", "2024-01-04 12")
     rare = starts("A", *(f"{day}:00" for day in days))
     assert only(load(tmp_path, "symbol," + HEADER + rare)).timeframe == "1h"
+
+
+def test_a_bar_takes_few_steps() -> None:
+    def steps(bars: int) -> int:
+        part = BarRows("X", 0, "x.csv", FaultLog(), Spool())
+        for day in range(bars):
+            part.add(day, day * DAY_NS, 1, 1, 1, 1, 1)
+        return steps_of(lambda: timeframes_of([part], None))
+
+    assert (steps(400) - steps(200)) / 200 < 20
