@@ -116,6 +116,7 @@ def load_bars(
             collect = _Collector(rows, number, default_symbol, source, log, spool, symbol)
             stamps = StampReader(zone, dates, days)
             _read(path, source, stamps, collect, columns, decimals, log, stdin)
+            collect.finish()
         parts = [part for group in rows.values() for part in group if len(part)]
         if not parts:
             raise DataError(_nothing_found(rows, symbol, paths, log.in_order(sources)))
@@ -187,6 +188,11 @@ class _Collector:
             )
             together.append(rows)
         return rows
+
+    def finish(self) -> None:
+        """Add the rows that wait for more of their symbol."""
+        for rows in self._mine.values():
+            rows.finish()
 
 
 def _check_symbol(symbol: str, source: str, *, is_said: bool) -> None:

@@ -7,7 +7,7 @@ checked once all rows are there; see `joining`.
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from math import isfinite, isnan
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from strategy_runtime.clock import rfc3339
 from strategy_runtime.simulator.data.columns import Kind, missing_value_of
@@ -28,6 +28,8 @@ __all__ = ["BarRows", "Collect", "QuoteRows", "Rows", "TickRows", "rows_of"]
 
 _FEW = 5
 """Below so many rows, checking each is faster than checking all together."""
+_ENOUGH = 32
+"""From so many rows on, checking them together is worth what each check costs."""
 _ROUNDING = 1e-9
 """Share of a price by which a high or low may miss an open or close: floats differ by less than
 that if prices were multiplied by the factor of an adjusted close, and that close was not."""
@@ -63,6 +65,7 @@ class Rows:
         self.first, self.last = 2**63, -(2**63)
         self._previous = self.last
         self._faults = faults
+        self._waiting: list[list[Any]] = []
 
     def __len__(self) -> int:
         return len(self.table)
@@ -70,10 +73,33 @@ class Rows:
     def extend(
         self, lines: Sequence[int], stamps: Sequence[int], *numbers: Sequence[float]
     ) -> None:
-        """Add rows, except those that no market can have."""
+        """Add rows, except those that no market can have.
+
+        A few rows wait for more, see `finish`: if thousands of symbols lie side by side, each has
+        hardly a row at a time.
+        """
+        if not self._waiting:
+            if len(stamps) >= _ENOUGH:
+                self._extend(lines, stamps, *numbers)
+                return
+            self._waiting = [[], [], *([] for _ in numbers)]
+        for waiting, more in zip(self._waiting, (lines, stamps, *numbers), strict=True):
+            waiting.extend(more)
+        if len(self._waiting[0]) >= _ENOUGH:
+            self.finish()
+
+    def finish(self) -> None:
+        """Add the rows that wait for more."""
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            self._extend(*waiting)
+
+    def _extend(
+        self, lines: Sequence[int], stamps: Sequence[int], *numbers: Sequence[float]
+    ) -> None:
         if len(stamps) < _FEW or not self._take(lines, stamps, *numbers):
             for row in zip(lines, stamps, *numbers, strict=True):
-                self.add(*row)
+                self._add(*row)
 
     def _take(self, lines: Sequence[int], stamps: Sequence[int], *numbers: Sequence[float]) -> bool:
         """Add many rows if all are clean and in order; return whether they were added."""
@@ -89,6 +115,10 @@ class Rows:
 
     def add(self, line: int, stamp: int, *numbers: float) -> None:
         """Add a row, unless no market can have it."""
+        self.finish()
+        self._add(line, stamp, *numbers)
+
+    def _add(self, line: int, stamp: int, *numbers: float) -> None:
         if not self._is_possible(*numbers):
             numbers = self._repaired(
                 *(

@@ -1,5 +1,6 @@
 """Rows to columns: what is dropped, sorted, moved and noted."""
 
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from strategy_runtime.simulator.data.rows import BarRows, QuoteRows
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.data.spool import Spool
 from tests.simulator.data.support import HEADER, MINUTE, load, only
+from tests.work import steps_of
 
 NAN, INF = float("nan"), float("inf")
 
@@ -160,6 +162,7 @@ def test_impossible_quotes_are_dropped(bid: float, ask: float) -> None:
     part = QuoteRows("S:X", 0, "a.csv", faults, spool)
     others = [1.0] * 9
     part.extend(range(2, 12), range(10, 20), [bid, *others], [ask, *others])
+    part.finish()
     assert len(part) == 9
     (fault,) = faults.in_order(["a.csv"])
     assert (fault.kind, fault.line) == (FaultKind.IMPOSSIBLE, 2)
@@ -193,3 +196,36 @@ def test_bars_never_overlap(starts: list[int], step: int) -> None:
     series, _ = collected(*[(start, 1, 1, 1, 1, 0) for start in starts], step=step)
     begins = list(series.starts)
     assert all(a + step <= b for a, b in pairwise(begins))
+
+
+def in_parts(*sizes: int) -> tuple[BarSeries, list[DataFault]]:
+    """Read minute bars, so many at a time; one has no price, and one comes too early."""
+    faults, spool = FaultLog(), Spool()
+    part, line = BarRows("S:X", 0, "x.csv", faults, spool), 2
+    for size in sizes:
+        lines = range(line, line + size)
+        stamps = [MINUTE * (each if each != 60 else 1) for each in lines]
+        numbers = ([NAN if each == 50 else 10.0 for each in lines] for _ in range(5))
+        if size == 1:
+            part.add(line, stamps[0], *(column[0] for column in numbers))
+        else:
+            part.extend(lines, stamps, *numbers)
+        line += size
+    part.finish()
+    series = BarSeries("S:X", "1m", MINUTE)
+    join_bars(series, [part], spool.room(), faults)
+    return series, faults.in_order(["x.csv"])
+
+
+@given(st.lists(st.integers(1, 40), min_size=3, max_size=30))
+def test_rows_are_the_same_however_many_come_at_a_time(sizes: list[int]) -> None:
+    series, faults = in_parts(*sizes)
+    whole, all_faults = in_parts(sum(sizes))
+    assert series.columns == whole.columns
+    assert faults == all_faults
+
+
+def test_a_few_rows_at_a_time_are_checked_together() -> None:
+    """If thousands of symbols lie side by side, each has hardly a row at a time."""
+    few, one = (steps_of(partial(in_parts, *sizes)) for sizes in ([4] * 12, [1] * 48))
+    assert few < one / 2
