@@ -9,7 +9,8 @@ never infinite or NaN.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import accumulate
 from statistics import fmean, stdev
@@ -112,24 +113,36 @@ def days_of(series: Iterable[BarSeries], end_ns: int) -> dict[int, int]:
     midnight to midnight in Berlin or Tokyo.
     """
     days: dict[int, int] = {}
+    # Most symbols have bars at the same times, but many began later or missed some.
+    known: defaultdict[int, set[int]] = defaultdict(set)
     before: BarSeries | None = None
     for each in series:
-        # Most symbols have bars at the same times.
-        if before is not None and each.step == before.step and each.starts == before.starts:
-            each.release()
-            continue
-        before = each
-        row, starts, step = 0, each.starts, each.step
-        count = bars_by(each, end_ns)
-        while row < count:
-            late = (starts[row] + _EVENING) % DAY_NS - _EVENING if step >= DAY_NS else 0
-            day = (starts[row] + step - late - 1) // DAY_NS
+        step, count = each.step, bars_by(each, end_ns)
+        starts: Iterable[int] = ()
+        if step >= DAY_NS:
+            starts = set(each.starts[:count]) - known[step]
+            known[step] |= starts
+        elif before is None or each.step != before.step or each.starts != before.starts:
+            starts, before = _firsts_of_days(each, count), each
+        for start in starts:
+            late = (start + _EVENING) % DAY_NS - _EVENING if step >= DAY_NS else 0
+            day = (start + step - late - 1) // DAY_NS
             end = (day + 1) * DAY_NS + late
             days[day] = max(end, days.get(day, end))
-            last, row = row, first_after(starts, row + 1, count, end - step)
-            if last // STRETCH != row // STRETCH:
-                each.release()
+        each.release()
     return dict(sorted(days.items()))
+
+
+def _firsts_of_days(series: BarSeries, count: int) -> Iterator[int]:
+    """Yield the start of the first bar that ends in each day, of bars shorter than a day."""
+    row, starts, step = 0, series.starts, series.step
+    while row < count:
+        start = starts[row]
+        yield start
+        midnight = ((start + step - 1) // DAY_NS + 1) * DAY_NS
+        last, row = row, first_after(starts, row + 1, count, midnight - step)
+        if last // STRETCH != row // STRETCH:
+            series.release()
 
 
 def day_ends(by_day: Mapping[int, float], start_equity: float, days: Iterable[int]) -> list[DayEnd]:

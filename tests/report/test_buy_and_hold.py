@@ -1,14 +1,18 @@
 """Buy and hold, against values computed by hand."""
 
+from array import array
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
 
 from strategy_runtime.report.buy_and_hold import buy_and_hold
 from strategy_runtime.simulator.data.series import BarSeries
+from strategy_runtime.simulator.data.spool import STRETCH
 from strategy_runtime.simulator.splits import Split
+from tests.work import steps_of
 
 DAY = 86_400_000_000_000
 MONDAY = 19_996 * DAY  # 2024-09-30
@@ -67,19 +71,40 @@ def test_what_nobody_can_have_bought_is_not_compared_with(first: float) -> None:
 def test_memory_of_long_columns_is_released_along_the_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each of thousands of prices is on a memory page of its own."""
-    read, unreleased, most = [0], [0], [0]
+    """Each price that is read may be on a memory page of its own."""
+    count, apart, page = 4 * STRETCH, 1000, 512
+    read: list[int] = []
+    loaded: set[int] = set()
+    most = 0
 
     class Closes(list[float]):
         def __getitem__(self, row: Any) -> Any:
-            unreleased[0] += 1
-            most[0] = max(most[0], unreleased[0])
-            read[0] += 1
+            nonlocal most
+            read.append(row)
+            loaded.add(row // page)
+            most = max(most, len(loaded))
             return super().__getitem__(row)
 
-    series = bars("A", *[(1.0, 1.0)] * 3000)
-    series.closes = Closes(series.closes)  # type: ignore[assignment]
-    monkeypatch.setattr(BarSeries, "release", lambda self: unreleased.__setitem__(0, 0))
-    assert len(held(series, days=3000)) == 3000
-    assert read[0] == 3000
-    assert most[0] <= 64
+    series = BarSeries("A", "1s", 1)
+    series.starts = array("q", range(count))
+    series.opens = array("d", [1.0])
+    series.closes = Closes([1.0] * count)  # type: ignore[assignment]
+    monkeypatch.setattr(BarSeries, "release", lambda self: loaded.clear())
+    instants = range(apart, count, apart)
+    assert len(buy_and_hold([series], (), instants)) == len(instants)
+    assert len(read) == len(instants)
+    assert most <= STRETCH // page + 1
+
+
+def test_the_bars_of_ragged_symbols_are_looked_up_once() -> None:
+    """Many symbols of a universe began late or miss a bar, so that no two have the same bars."""
+    days = 200
+    instants = [MONDAY + DAY * (day + 1) for day in range(days)]
+
+    def ragged(count: int) -> list[BarSeries]:
+        return [bars("A", *[(10.0, 10.0)] * (days - late), first=late) for late in range(count)]
+
+    few, many = (
+        steps_of(partial(buy_and_hold, each, (), instants)) for each in (ragged(1), ragged(20))
+    )
+    assert (many - few) / 19 / days < 40

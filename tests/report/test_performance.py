@@ -240,3 +240,10 @@ def test_the_days_of_symbols_with_equal_bars_are_found_once() -> None:
     found = days_of([*together, *others], MONDAY + 302 * DAY)
     first = MONDAY // DAY
     assert [day - first for day in found] == [*range(200), 300, 301]
+
+
+def test_the_days_of_ragged_symbols_are_found_once() -> None:
+    end = MONDAY + 200 * DAY
+    alone = [daily(list(range(200)))]
+    together = [*alone, *(daily(list(range(late, 200))) for late in range(1, 20))]
+    assert steps_of(lambda: days_of(together, end)) < 2 * steps_of(lambda: days_of(alone, end))
