@@ -4,7 +4,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from heapq import merge
-from itertools import groupby, islice, zip_longest
+from itertools import chain, count, groupby, islice, repeat, zip_longest
+from operator import itemgetter, mul
 from typing import NamedTuple
 
 from strategy_runtime.simulator.data.series import BarSeries
@@ -199,12 +200,18 @@ def _between(
     held = [bars.series for bars, _ in holdings]
     sizes = [size for _, size in holdings]
     if not _are_together(held, rows):
-        points = _one_by_one(held, sizes, rows, cash, marks)
+        latest = [float(marks[each.symbol]) for each in held]
+        points = _one_by_one(held, sizes, rows, cash, latest)
         while some := list(islice(points, STRETCH)):
             yield CurvePart([now for now, _ in some], 0, [equity for _, equity in some])
+        marks.update(
+            (each.symbol, close)
+            for each, close, (first, last) in zip(held, latest, rows, strict=True)
+            if first < last
+        )
         return
-    count = rows[0][1] - rows[0][0]
-    for first in range(0, count, STRETCH):
+    together = rows[0][1] - rows[0][0]
+    for first in range(0, together, STRETCH):
         here = [slice(row + first, min(row + first + STRETCH, last)) for row, last in rows]
         closes = [each.closes[some].tolist() for each, some in zip(held, here, strict=True)]
         worth = [
@@ -214,7 +221,7 @@ def _between(
         yield CurvePart(held[0].starts[here[0]], held[0].step, equities)
         for each, column in zip(held, closes, strict=True):
             marks[each.symbol] = column[-1]
-            if count >= STRETCH:
+            if together >= STRETCH:
                 each.release()
 
 
@@ -233,18 +240,24 @@ def _one_by_one(
     sizes: Sequence[float],
     rows: Sequence[tuple[int, int]],
     cash: float,
-    marks: dict[str, float | Decimal],
+    latest: list[float],
 ) -> Iterator[tuple[int, float]]:
-    latest = {each.symbol: float(marks[each.symbol]) for each in held}
-    closing = merge(*(_closes(each, *some) for each, some in zip(held, rows, strict=True)))
-    for instant, closes in groupby(closing, key=lambda item: item[0]):
-        for _, symbol, close in closes:
-            marks[symbol] = latest[symbol] = close
-        worth = (size * latest[each.symbol] for each, size in zip(held, sizes, strict=True))
-        yield instant, cash + sum(worth)
+    """Yield time and equity at every close, and update the latest closes."""
+    columns = map(_closes, held, count(), rows)
+    # Most are of a day or so, between two fills.
+    few = sum(last - first for first, last in rows) <= STRETCH
+    closing = sorted(chain.from_iterable(columns)) if few else merge(*columns)
+    for instant, closes in groupby(closing, key=itemgetter(0)):
+        for _, place, close in closes:
+            latest[place] = close
+        yield instant, cash + sum(map(mul, sizes, latest))
 
 
-def _closes(series: BarSeries, first: int, last: int) -> Iterator[tuple[int, str, float]]:
-    for some in series.stretches(first, last):
-        for row in some:
-            yield series.starts[row] + series.step, series.symbol, series.closes[row]
+def _closes(
+    series: BarSeries, place: int, rows: tuple[int, int]
+) -> Iterator[tuple[int, int, float]]:
+    """Yield the time of each close of some rows, the place of the symbol, and the close."""
+    for some in series.stretches(*rows):
+        here = slice(some.start, some.stop)
+        instants = map(series.step.__add__, series.starts[here])
+        yield from zip(instants, repeat(place), series.closes[here])

@@ -14,6 +14,7 @@ from strategy_runtime.report.equity_path import path_of
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.outcome import Adjustment, Fill
 from tests.report.support import START, STEP, fill, interest, points_of, series
+from tests.work import steps_of
 
 CASH = Decimal(1000)
 END = START + 1000 * STEP
@@ -97,6 +98,7 @@ def test_bars_of_several_lengths_keep_their_instants_however_a_curve_is_cut(
     enough: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_ENOUGH", enough)
+    monkeypatch.setattr(module, "STRETCH", enough)
     longer = BarSeries("S:B", "2m", 2 * STEP)
     for row, close in enumerate([20, 21, 22]):
         longer.append(START + 2 * row * STEP, close, close, close, close, 1.0)
@@ -231,3 +233,19 @@ def test_drawdown_agrees_with_a_plain_recalculation(
     ]
     found = path_of(CASH, equity_curve(CASH, fills, data, END), START, END, {})
     assert found.max_drawdown == pytest.approx(plainly(fills, data))
+
+
+def test_ragged_positions_take_few_steps() -> None:
+    """In a universe of hundreds of symbols, some miss a bar nearly every day."""
+    bars = 50
+
+    def steps(held: int) -> int:
+        names = [f"S:{number}" for number in range(held)]
+        data = [
+            with_gaps([10 if (row + place) % 7 else None for row in range(bars)], name)
+            for place, name in enumerate(names)
+        ]
+        fills = [fill("1", "10", symbol=name) for name in names]
+        return steps_of(lambda: list(equity_curve(CASH, fills, data, END)))
+
+    assert (steps(40) - steps(20)) / 20 / bars < 40
