@@ -104,7 +104,8 @@ def _read(
 def _opened_parquet(path: Path) -> Iterator[_Opened]:
     from pyarrow import parquet
 
-    with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+    # By default newer versions read the whole file ahead, and keep it in memory until the end.
+    with parquet.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
         yield (
             file.schema_arrow.names,
             lambda columns: file.iter_batches(_BATCH, columns=columns),

@@ -5,8 +5,10 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from os import urandom
 from pathlib import Path
 from struct import pack
+from subprocess import PIPE, run
 from typing import Any
 
 import pytest
@@ -392,3 +394,29 @@ def test_a_batch_is_converted_once_for_all_of_its_symbols() -> None:
 
     steps(2)  # warm up
     assert steps(40) - steps(20) < 20 * 200
+
+
+READ = """
+import sys
+from datetime import UTC
+from pathlib import Path
+
+import pyarrow
+
+from strategy_runtime.simulator.data.parquet_reader import read_parquet
+from strategy_runtime.simulator.data.timestamps import StampReader
+
+read_parquet(Path(sys.argv[1]), "X", StampReader(UTC, None, {}), lambda *_: None)
+print(pyarrow.default_memory_pool().max_memory())
+"""
+
+
+def test_a_file_is_not_read_ahead_into_memory(tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    rows, path = 8 * 65_536, tmp_path / "X.parquet"
+    noise = pyarrow.array(memoryview(urandom(8 * rows)).cast("q"))
+    names = ("timestamp", "open", "high", "low", "close", "volume")
+    parquet.write_table(pyarrow.table(dict.fromkeys(names, noise)), path, row_group_size=8192)
+    most = run([sys.executable, "-c", READ, path], stdout=PIPE, check=True, text=True).stdout
+    assert 0 < int(most) < path.stat().st_size / 2
