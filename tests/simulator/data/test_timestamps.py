@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +13,7 @@ from strategy_runtime.clock import ns_of, rfc3339
 from strategy_runtime.errors import ConfigError
 from strategy_runtime.simulator.data.timestamps import StampReader, zone_of
 from strategy_runtime.simulator.data.written_times import Dates
+from tests.work import steps_of
 
 SECOND = 10**9
 
@@ -314,3 +316,25 @@ def test_readers_that_share_days_read_as_each_alone(texts: list[list[str]], tz: 
                     sharing.read(text)
             else:
                 assert sharing.read(text) == expected
+
+
+@pytest.mark.parametrize("zone", ["", "Z", "+05:30", " UTC", "-0330"])
+@pytest.mark.parametrize("tz", ["UTC", "America/New_York"])
+def test_fractions_of_one_second_are_read_as_each_alone(zone: str, tz: str) -> None:
+    digits = ["1", "12", "123456", "123456789", "000", "5", "9", "999999999"]
+    texts = [f"2024-03-04T14:30:00.{each}{zone}" for each in digits]
+    reader = StampReader(zone_of(tz))
+    assert [rfc3339(reader.read(text)) for text in texts] == [read(text, tz) for text in texts]
+    with pytest.raises(ValueError, match="is no time"):
+        reader.read(f"2024-03-04T14:30:00.1234567890{zone}")
+
+
+def test_a_fraction_of_a_known_second_takes_few_steps() -> None:
+    """Hardly two quotes or trades have the same."""
+    reader = StampReader()
+    reader.read("2024-03-04 14:30:00.1+00:00")
+    first, next_one = (
+        steps_of(partial(reader.read, f"2024-03-04 14:30:01.{fraction}+00:00"))
+        for fraction in ("162004136", "286756970")
+    )
+    assert next_one < first / 3
