@@ -9,6 +9,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from msgspec.structs import replace
+
 from strategy_runtime.backtesting.reading import Source
 from strategy_runtime.backtesting.run import Backtest, Conditions, conditions_of, drive
 from strategy_runtime.backtesting.silence import silenced
@@ -94,9 +96,23 @@ def trials(
 
     run = partial(_run, name, make, conditions)
     runs = map_in_processes(sets, run, processes or os.cpu_count() or 1)
+    before: Summary | None = None
     # Values are not sent back from other processes: some, as of a local class, could not be.
     for values, (summary, failure) in zip(sets, runs, strict=True):
-        yield Trial(values, summary, failure)
+        shared = None if summary is None else _sharing(before, summary)
+        yield Trial(values, shared, failure)
+        before = shared or before
+
+
+def _sharing(before: Summary | None, summary: Summary) -> Summary:
+    """Return a summary with the lists of an earlier one where they are equal: those of what was
+    read and sent, which with hundreds of symbols are most of it.
+    """
+    if before is None:
+        return summary
+    lists = {name: getattr(before, name) for name in ("data", "sent", "data_faults")}
+    equal = {name: kept for name, kept in lists.items() if kept == getattr(summary, name)}
+    return replace(summary, **equal)
 
 
 def _check_class(kind: object) -> None:

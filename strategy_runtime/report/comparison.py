@@ -164,7 +164,8 @@ def _figures(trial: Trial) -> dict[str, Any]:
     if trial.summary is None:
         return {"failure": trial.failure}
     document = msgspec.to_builtins(trial.summary)
-    return {**document["performance"], **document, "failure": ""}
+    named = {**document["performance"], **document, "failure": ""}
+    return {name: named[name] for name in _COLUMNS}  # the rest may be long: data, positions
 
 
 def _remarks(summary: Summary) -> list[str]:

@@ -4,15 +4,17 @@ import asyncio
 import re
 import sys
 import threading
+import tracemalloc
 from decimal import Decimal
 from enum import Enum
 from math import isnan
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from strategy_runtime import Candle, ConfigError, ParameterError, Strategy
-from strategy_runtime.backtesting import Comparison, backtest, read_data, sweep
+from strategy_runtime.backtesting import Comparison, Trial, backtest, read_data, sweep
 from strategy_runtime.demo import PRICES
 from strategy_runtime.demo.strategy import SmaCross
 
@@ -81,6 +83,32 @@ def test_every_combination_is_the_run_it_would_be_by_itself(processes: int | Non
     assert backtest(SmaCross(**best.parameters), DATA, fee_rate=0.001).summary.total_return == max(
         returns
     )
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_all_runs_have_in_common_is_in_memory_once(processes: int) -> None:
+    """With hundreds of symbols it would be most of what a run leaves behind."""
+    compared = sweep(SmaCross, DATA, {"fast": (5, 10, 15)}, processes=processes)
+    first, *others = [trial.summary for trial in compared.trials if trial.summary]
+    assert len(others) == 2
+    for each in others:
+        assert each.data is first.data
+        assert each.sent is first.sent
+        assert each.data_faults is first.data_faults
+
+
+def test_a_comparison_remembers_figures_only() -> None:
+    summary = backtest(SmaCross(), DATA).summary
+    large = replace(summary, data=summary.data * 5000, sent=summary.sent * 5000)
+    trials = [Trial({"fast": fast}, large) for fast in range(20)]
+    tracemalloc.start()
+    try:
+        compared = Comparison(trials, "sharpe")
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(compared.trials) == 20
+    assert kept < 200_000
 
 
 def test_sets_of_parameters_may_be_given_one_by_one() -> None:
