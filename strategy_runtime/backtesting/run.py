@@ -28,7 +28,7 @@ from strategy_runtime.runtime.rounding import Rounding
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.runtime.tracebacks import ending_in_hook
 from strategy_runtime.simulator.data.load import LoadedData
-from strategy_runtime.simulator.data.selection import unmet
+from strategy_runtime.simulator.data.selection import listed, unmet
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.outcome import Outcome
 from strategy_runtime.simulator.over_data import exchange_over
@@ -236,7 +236,7 @@ def conditions_of(
         limits=limits,
         rounding=rounding,
         subscriptions=wanted,
-        warnings=[f"nothing came of {entry}: {said}" for entry, said in missing.items()],
+        warnings=listed(missing, "nothing came of"),
     )
 
 

@@ -170,13 +170,13 @@ def subscriptions_of(text: str, data: "LoadedData") -> "Subscriptions":
         ConfigError: It matches nothing that was loaded.
     """
     from strategy_runtime.protocol.subscriptions import parse_subscriptions
-    from strategy_runtime.simulator.data.selection import unmet
+    from strategy_runtime.simulator.data.selection import listed, unmet
 
     source = click.get_current_context().get_parameter_source("subscriptions")
     origin = "--subscriptions" if source is ParameterSource.COMMANDLINE else "SUBSCRIPTIONS"
     wanted = parse_subscriptions(text, origin)
-    for entry, said in unmet(wanted, data, origin).items():
-        note(f"{origin}: nothing will come of {entry}: {said}")
+    for line in listed(unmet(wanted, data, origin), "nothing will come of"):
+        note(f"{origin}: {line}")
     return wanted
 
 

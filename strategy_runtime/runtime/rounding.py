@@ -11,7 +11,7 @@ from strategy_runtime.errors import ApiError, ConfigError
 from strategy_runtime.protocol.enums import Side, TrailingType
 from strategy_runtime.protocol.models import Order, OrderChanges
 from strategy_runtime.protocol.values import FINEST, LONG, in_digits
-from strategy_runtime.suggestions import did_you_mean
+from strategy_runtime.suggestions import did_you_mean, some_of
 
 __all__ = ["AS_GIVEN", "LOT_SIZE", "Rounding", "Steps", "steps_of"]
 
@@ -19,6 +19,7 @@ LOT_SIZE = "LOT_SIZE"
 """Rejection code of an order smaller than one lot."""
 
 _ALL = "*"
+_FEW = 5
 _PRICES = ("limit_price", "stop_price", "stop_loss", "take_profit", "trailing_distance")
 _ROUNDED_DOWN = {
     Side.BUY: ("limit_price", "stop_loss"),
@@ -80,13 +81,16 @@ class Rounding(Struct, frozen=True, kw_only=True):
         return {name: str(steps) for name, steps in self.given.items()}
 
     def unknown_symbols(self, symbols: Collection[str]) -> Iterator[str]:
-        """Return a warning for each symbol that has a size but is not among `symbols`."""
+        """Return warnings about symbols that have a size but are not among `symbols`."""
         for name, steps in self.given.items():
-            for symbol in steps.symbols:
-                if symbol not in symbols:
-                    yield f"{name} names {symbol}, for which no data comes" + did_you_mean(
-                        symbol, symbols
-                    )
+            unknown = [symbol for symbol in steps.symbols if symbol not in symbols]
+            if len(unknown) > _FEW:  # rather a list of a whole market than misspelt
+                count = f"{name} names {len(unknown):,} symbols for which no data comes"
+                yield f"{count}: {some_of(unknown, _FEW)}"
+                continue
+            for symbol in unknown:
+                hint = did_you_mean(symbol, symbols)
+                yield f"{name} names {symbol}, for which no data comes{hint}"
 
     def lots(self, symbol: str, quantity: Decimal) -> Decimal:
         """Round a quantity down to whole lots; the result may be 0."""

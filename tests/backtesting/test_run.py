@@ -634,6 +634,17 @@ def test_a_subscription_of_which_nothing_came_is_told_of(prices: Path) -> None:
     ]
 
 
+def test_of_many_subscriptions_of_which_nothing_came_the_first_are_told(prices: Path) -> None:
+    """Such as those of a whole index, of which few symbols were loaded."""
+    wanted = "prices:candle," + ",".join(f"price{number}:candle" for number in range(500))
+    *first, last = backtest(Buyer(), prices, subscriptions=wanted).summary.warnings
+    assert len(first) == 20
+    assert first[0] == (
+        "nothing came of price0:candle: price0 was not loaded; did you mean 'prices'?"
+    )
+    assert last == "nothing came of 480 more subscriptions"
+
+
 class Learns(Strategy):
     """Changes its own parameters during the run."""
 

@@ -259,6 +259,19 @@ def test_results_show_the_steps_and_warn_of_symbols_that_never_come(tmp_path: Pa
     assert "tick_size" not in summary.options
 
 
+def test_a_list_of_a_whole_market_makes_one_warning() -> None:
+    """Looking for similar names among thousands takes seconds, in each run of a sweep."""
+    names = [f"A{number:04}" for number in range(2000)]
+    rounding = Rounding(lot_size=steps_of(dict.fromkeys(names, 1), "lot_size"))
+    assert list(rounding.unknown_symbols(names)) == []
+    assert len(list(rounding.unknown_symbols({*names[5:]}))) == 5
+    (warning,) = rounding.unknown_symbols({*names[:1000]})
+    assert warning == (
+        "lot_size names 1,000 symbols for which no data comes: A1000, A1001, A1002, A1003, A1004 "
+        "and 995 more"
+    )
+
+
 def test_settings_have_steps_and_warn_of_symbols_that_are_not_subscribed_to() -> None:
     variables = {"STRATEGY_LOT_SIZE": "AAPL=1", "SUBSCRIPTIONS": "S:AAPL:candle"}
     found = resolve({"tick_size": "0.01"}, read_environment(variables))
