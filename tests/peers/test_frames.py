@@ -69,6 +69,19 @@ def test_symbols_may_stand_side_by_side(levels: tuple[str | None, str | None]) -
     assert data == {"AAPL": CLOSES, "MSFT": [2 * close for close in CLOSES]}
 
 
+def test_of_symbols_side_by_side_one_may_have_no_prices_where_others_have() -> None:
+    """As yfinance gives those that were listed at different times."""
+    late = frame().astype(float)
+    late.iloc[:1] = nan
+    wide = pandas.concat({"AAPL": frame(), "MSFT": late}, axis=1)
+    data = read_data(wide, strict=True)
+    assert {each.symbol: len(each) for each in data.series} == {
+        "AAPL": len(CLOSES),
+        "MSFT": len(CLOSES) - 1,
+    }
+    assert data.faults == []
+
+
 def test_tables_make_data_frames_of_what_the_files_hold(tmp_path: Path) -> None:
     results = backtest(SmaCross(fast=5), PRICES, fee_rate=0.001)
     write_results(tmp_path, results)

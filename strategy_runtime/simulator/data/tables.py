@@ -7,6 +7,7 @@ from strategy_runtime.errors import DataError
 __all__ = ["Frame", "Table", "is_frame", "table_of"]
 
 _FIELDS = {"open", "close", "bid", "ask", "price"}
+_PRICES = {*_FIELDS, "high", "low"}
 _COLUMNS = ("Series", "ChunkedArray")
 
 
@@ -78,6 +79,9 @@ def _flat(frame: Any) -> Any:
         names = {str(name).lower() for name in frame.columns.get_level_values(0)}
         frame = frame.stack(1 if names & _FIELDS else 0, future_stack=True)
         frame.index = frame.index.set_names([frame.index.names[0] or "time", "symbol"])
+        # While one symbol has no prices, others have.
+        prices = [name for name in frame.columns if str(name).lower() in _PRICES]
+        frame = frame.dropna(how="all", subset=prices or None)
     if type(frame.index).__name__ == "PeriodIndex":
         frame = frame.to_timestamp()
     is_counted = type(frame.index).__name__ == "RangeIndex"
