@@ -1,6 +1,7 @@
 """The header of a CSV text: where its rows start, and which columns they have."""
 
 import csv
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import IO
 
@@ -8,7 +9,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from strategy_runtime.errors import DataError
-from strategy_runtime.simulator.data.columns import Layout, find_layout, is_number, padded_names
+from strategy_runtime.simulator.data.columns import (
+    Layout,
+    Part,
+    find_layout,
+    is_number,
+    padded_names,
+)
 
 __all__ = ["Heading", "find_heading"]
 
@@ -89,20 +96,32 @@ def _side_by_side(above: Sequence[Sequence[str]], last: Sequence[str]) -> Layout
     if len(above) < 2 or len(last) < 2 or not last[0] or any(last[1:]):
         return None
     for names, symbols in ((above[-2], above[-1]), (above[-1], above[-2])):
-        layouts: dict[str, Layout] = {}
-        try:
-            for symbol in dict.fromkeys(symbols[1:]):
-                mine = [
-                    name if of == symbol else ""
-                    for name, of in zip(names[1:], symbols[1:], strict=True)
-                ]
-                layouts[symbol.strip()] = find_layout([last[0], *mine], "")
-        except (DataError, ValueError):
+        if len(names) != len(symbols):
             continue
-        parts = [
-            replace(part, symbol=symbol)
-            for symbol, layout in layouts.items()
-            for part in layout.parts
-        ]
-        return Layout(timestamp=0, time=None, symbol=None, parts=tuple(parts))
+        places: defaultdict[str, list[int]] = defaultdict(lambda: [0])
+        for place, symbol in enumerate(symbols[1:], start=1):
+            places[symbol].append(place)
+        try:
+            parts = {symbol.strip(): _parts(last, names, mine) for symbol, mine in places.items()}
+        except DataError:
+            continue
+        named = [replace(part, symbol=each) for each, mine in parts.items() for part in mine]
+        return Layout(timestamp=0, time=None, symbol=None, parts=tuple(named))
     return None
+
+
+def _parts(last: Sequence[str], names: Sequence[str], mine: Sequence[int]) -> list[Part]:
+    """Return the columns of one of several symbols.
+
+    Args:
+        last: The line that names the time.
+        mine: The positions of its columns, after that of the time.
+
+    Raises:
+        DataError: One is missing or there twice.
+    """
+    layout = find_layout([last[0], *(names[place] for place in mine[1:])], "")
+    return [
+        replace(part, positions=tuple(at if at is None else mine[at] for at in part.positions))
+        for part in layout.parts
+    ]

@@ -1,12 +1,15 @@
 """The header of a CSV: lines above it, headers of several lines, and files without one."""
 
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from strategy_runtime.errors import DataError
+from strategy_runtime.simulator.data.heading import find_heading
 from tests.simulator.data.support import HEADER, ROWS, load, only
+from tests.work import growth
 
 OHLCV = ["timestamp", "open", "high", "low", "close", "volume"]
 
@@ -80,6 +83,16 @@ def test_one_of_the_symbols_side_by_side(tmp_path: Path) -> None:
         text = f"{NAMES}\n{SYMBOLS}\n{TIMES}\n" + rows.replace("50", f"{quote}50{quote}")
         series = only(load(tmp_path, text, symbol="B"))
         assert (series.symbol, list(series.closes)) == ("B", [20, 25])
+
+
+def test_each_further_symbol_side_by_side_takes_as_many_steps() -> None:
+    def read(symbols: int) -> object:
+        fields = "Open", "High", "Low", "Close"
+        names = ",".join(("Price", *(field for field in fields for _ in range(symbols))))
+        each = ",".join(("Ticker", *(f"S{number}" for _ in fields for number in range(symbols))))
+        return find_heading(StringIO(f"{names}\n{each}\nDate{',' * 4 * symbols}\n"), "X.csv")
+
+    assert growth(read, 20) < 2.2
 
 
 # Files whose columns the user names.
