@@ -111,7 +111,7 @@ class Summary(Struct, frozen=True, kw_only=True, rename={"total_return": "return
         cash: Equity minus the market value of the positions.
         total_return: Equity divided by starting equity, minus one.
         max_drawdown: Largest fall of equity from an earlier peak, as a share of the peak, at the
-            closes of bars, or at quotes and trades if there are any.
+            closes of bars and of positions, or at quotes and trades if there are any.
         max_drawdown_dates: When that was; None if equity never fell.
         buy_and_hold: The return of equal amounts in all symbols, see `report.buy_and_hold`; None if
             it cannot be computed.
