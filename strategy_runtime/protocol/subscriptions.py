@@ -64,10 +64,13 @@ class Subscription(Struct, frozen=True):
 class Subscriptions:
     """All entries in the order given, without duplicates."""
 
-    __slots__ = ("_entries",)
+    __slots__ = ("_by_symbol", "_entries")
 
     def __init__(self, entries: tuple[Subscription, ...] = ()) -> None:
         self._entries = tuple(dict.fromkeys(entries))
+        self._by_symbol: dict[str, list[Subscription]] = {}
+        for entry in self._entries:
+            self._by_symbol.setdefault(entry.symbol, []).append(entry)
 
     def __iter__(self) -> Iterator[Subscription]:
         return iter(self._entries)
@@ -87,6 +90,10 @@ class Subscriptions:
     def __str__(self) -> str:
         return ",".join(map(str, self._entries))
 
+    def of(self, symbol: str) -> list[Subscription]:
+        """Return the entries of a symbol, and those of all symbols."""
+        return [*self._by_symbol.get(symbol, ()), *self._by_symbol.get("*", ())]
+
     def wants_candle(self, symbol: str, timeframe: str) -> bool:
         """Whether a closed bar is wanted; without entries, all are."""
         return not self._entries or any(
@@ -95,7 +102,7 @@ class Subscriptions:
 
     def wants_quote(self, symbol: str) -> bool:
         """Whether quotes of a symbol are wanted; without entries, all are."""
-        return not self._entries or any(entry.takes_quote(symbol) for entry in self._entries)
+        return not self._entries or any(entry.takes_quote(symbol) for entry in self.of(symbol))
 
     def timeframe_of(self, symbol: object, *, otherwise: str) -> str:
         """Return the timeframe of a candle without one: the one subscribed, else `otherwise`."""

@@ -151,12 +151,11 @@ def _timeframes_wanted(
     if not subscriptions:
         return {plain}
     wanted = set()
-    for entry in subscriptions:
-        if entry.symbol in ("*", symbol):
-            if entry.event == "*" or entry.timeframe == "*":
-                wanted |= {*loaded, plain}
-            elif entry.event == "candle":
-                wanted.add(entry.timeframe or plain)
+    for entry in subscriptions.of(symbol):
+        if entry.event == "*" or entry.timeframe == "*":
+            wanted |= {*loaded, plain}
+        elif entry.event == "candle":
+            wanted.add(entry.timeframe or plain)
     return wanted
 
 
