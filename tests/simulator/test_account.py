@@ -455,14 +455,17 @@ async def test_what_reduces_a_position_is_always_allowed() -> None:
         assert strategy.refusals == []
 
 
-async def test_an_order_that_turns_a_position_into_a_smaller_one_is_always_allowed() -> None:
-    """Even if the account is short of margin, it holds less than before."""
+@pytest.mark.parametrize("left", [19_000, 20_000])
+async def test_an_order_that_turns_a_position_into_a_smaller_one_is_always_allowed(
+    left: int,
+) -> None:
+    """Even if the account is short of margin, it holds no more than before."""
     strategy = Scripted(
-        {0: lambda s, c: s.buy(X, 20_000), 2: lambda s, c: s.sell(X, 39_000)},
+        {0: lambda s, c: s.buy(X, 20_000), 2: lambda s, c: s.sell(X, 20_000 + left)},
     )
     async with strategy.run_test(leverage=2) as pilot:
         await pilot.candles(X, bars=[FLAT, bar(10), bar(8), bar(8)])
-        assert pilot.position(X).quantity == -19_000
+        assert pilot.position(X).quantity == -left
         assert strategy.refusals == []
 
 

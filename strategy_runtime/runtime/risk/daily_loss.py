@@ -207,7 +207,7 @@ class DailyLoss:
         stamp = event.stamp
         if stamp is None and self._present is not None:  # quotes may have no timestamp
             stamp = self._present()
-        if self._awaits_price and stamp is not None:
+        if self._awaits_price:
             self._awaits_price = False
             self._day_ends, self._day_ends_ns = _LONG_AGO, ns_of(_LONG_AGO)
         if isinstance(stamp, int):

@@ -24,6 +24,7 @@ from strategy_runtime.protocol.events import (
 )
 from strategy_runtime.protocol.models import Account, Candle, Order, Position, Quote, Trade
 from strategy_runtime.runtime.book import Book
+from strategy_runtime.runtime.observer import Handler
 from strategy_runtime.runtime.risk.daily_loss import DailyLoss, Days
 from strategy_runtime.runtime.store import DayFile, day
 
@@ -83,6 +84,10 @@ class Bench:
 
     def tell(self, event: Any) -> None:
         self._table[type(event)](event)
+
+    def awaiting(self, hook: Handler) -> Handler:
+        """The handler of an account's events that calls a hook which is awaited."""
+        return self.loss.checking_handlers(self._table | {AccountEvent: hook})[AccountEvent]
 
     def candle(self, close: float, start: datetime = DAY, *, symbol: str = X) -> None:
         self.tell(candle(close, start, symbol))
@@ -177,8 +182,11 @@ def test_it_is_reached_for_the_rest_of_the_day_and_the_next_begins_anew(
     assert "on 2024-03-05 UTC equity fell from 1200 to 1100" in bench.loss.reached
 
 
-def test_a_day_begins_with_the_equity_before_its_first_price() -> None:
-    bench = Bench()
+@pytest.mark.parametrize("present", [None, lambda: DAY + timedelta(days=1, minutes=1)])
+def test_a_day_begins_with_the_equity_before_its_first_price(
+    present: Callable[[], datetime] | None,
+) -> None:
+    bench = Bench(present=present)
     bench.buy_ten()
     bench.candle(89, DAY + timedelta(days=1))
     assert "on 2024-03-05 UTC equity fell from 1000 to 890" in bench.loss.reached
@@ -285,6 +293,45 @@ def test_a_fill_far_from_the_last_price_loses_nothing() -> None:
     assert "equity fell from 1000 to 900, " in bench.loss.reached
 
 
+def test_a_closed_position_may_be_told_before_the_fill_that_closed_it() -> None:
+    bench = Bench()
+    bench.book.positions_may_lead = True
+    bench.buy_ten()
+    bench.candle(130, DAY + timedelta(days=1))
+    bench.candle(130, DAY + timedelta(days=2))
+    closed = Position(id="p", symbol=X, side=PositionSide.LONG, quantity=Decimal(0), updated_at=DAY)
+    bench.tell(PositionEvent(event=PositionEventKind.POSITION_CLOSED, position=closed))
+    trade = Trade(
+        id="t",
+        order_id="o-2",
+        symbol=X,
+        side=Side.SELL,
+        quantity=Decimal(10),
+        price=Decimal(130),
+        timestamp=DAY,
+    )
+    bench.tell(TradeEvent(trade=trade))
+    bench.candle(130, DAY + timedelta(days=2))
+    assert bench.loss.reached == "", "the profit of 300 is not in the balance yet"
+    bench.book_balance(1300)
+    assert bench.loss.reached == ""
+
+
+async def test_what_is_charged_counts_although_the_hook_is_awaited() -> None:
+    bench = Bench()
+    bench.buy_ten()
+
+    async def hook(event: AccountEvent) -> None:
+        bench.book.apply_account(event)
+
+    account = Account(balance=Decimal(900), equity=Decimal(900))
+    charged = bench.awaiting(hook)(AccountEvent(account=account))
+    assert charged is not None
+    await charged
+    bench.candle(100)
+    assert bench.loss.reached == LOST
+
+
 def test_a_day_that_begins_with_a_fill_begins_at_its_price() -> None:
     bench = Bench()
     bench.candle(100)
@@ -297,9 +344,11 @@ def test_a_day_that_begins_with_a_fill_begins_at_its_price() -> None:
     assert "on 2024-03-05 UTC equity fell from 1000 to 900, " in bench.loss.reached
 
 
-@pytest.mark.parametrize(("held", "is_reached"), [(10, False), (20, True)])
+@pytest.mark.parametrize(
+    ("held", "entry", "is_reached"), [(10, 100, False), (20, 100, True), (10, 110, True)]
+)
 def test_a_position_that_is_not_what_fills_made_of_it_counts_from_the_next_price_on(
-    held: int, is_reached: bool
+    held: int, entry: int, is_reached: bool
 ) -> None:
     bench = Bench()
     bench.buy_ten()
@@ -308,7 +357,7 @@ def test_a_position_that_is_not_what_fills_made_of_it_counts_from_the_next_price
         symbol=X,
         side=PositionSide.LONG,
         quantity=Decimal(held),
-        average_entry_price=Decimal(100),
+        average_entry_price=Decimal(entry),
     )
     bench.tell(PositionEvent(event=PositionEventKind.POSITION_MODIFIED, position=position))
     bench.candle(95)

@@ -294,6 +294,15 @@ def test_a_change_that_was_made_counts_as_the_book_has_it() -> None:
     assert bench.allows(9)
 
 
+def test_of_an_order_that_is_being_changed_what_has_filled_counts_as_held() -> None:
+    bench = Bench(max_position_notional=Decimal(100))
+    order = bench.rest(8, limit_price=10, filled_quantity=Decimal(6), remaining_quantity=Decimal(2))
+    nine, three = Decimal(9), Decimal(3)
+    assert changed(bench, order, quantity=nine, remaining_quantity=three) is None
+    assert bench.allows(1)
+    assert not bench.allows(2)
+
+
 def test_changes_of_orders_that_have_ended_are_let_go_and_others_still_count() -> None:
     bench = Bench(max_position_notional=Decimal(100))
     order, eight = bench.rest(2, limit_price=10), Decimal(8)

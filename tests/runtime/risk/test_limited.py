@@ -386,6 +386,24 @@ async def test_the_next_day_begins_anew() -> None:
     assert strategy.states == [active, active, reducing, reducing, active, active]
 
 
+class Deaf(Scripted):
+    """Has no hook for events of the account, so that the run looks at the account instead."""
+
+    on_event = Strategy.on_event  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("kind", [Scripted, Deaf])
+async def test_interest_of_a_night_is_a_loss_of_the_day_before_it(kind: type[Scripted]) -> None:
+    strategy = kind({n: lambda self, candle: self.sell(X, 1) for n in range(4)})
+    strategy.script[0] = lambda self, candle: self.sell(X, 100)
+    late = datetime(2024, 1, 2, 23, 57, tzinfo=UTC)
+    async with strategy.run_test(max_daily_loss=500, borrow_rate=365, start=late) as pilot:
+        await pilot.candles(X, closes=[10] * 5)
+        assert [order.quantity for order in pilot.orders] == [100, 1, 1]
+    assert codes(strategy) == ["RISK_LIMIT"]
+    assert "on 2024-01-02 UTC equity fell from 100000 to 98990, " in str(strategy.refusals[0])
+
+
 async def test_legs_of_an_order_may_be_moved_while_only_reducing() -> None:
     def move(self: Scripted, candle: Candle) -> None:
         (leg,) = self.orders()
