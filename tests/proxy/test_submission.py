@@ -162,6 +162,11 @@ def test_an_event_settles_the_matter_at_any_time() -> None:
     order.order_seen(Order(id="ord-7", symbol="S:X", side=Side.BUY, status=OrderStatus.FILLED))
     assert order.handle is not None
     assert (order.handle.id, order.handle.status) == ("ord-7", OrderStatus.FILLED)
+    order.failed(ApiError(422, "ORDER_REJECTED", "no"), 1.0, None)
+    for late in (20.0, 25.0):
+        order.not_found(late)
+    order.lookup_failed(70.0)
+    assert order.error is None
 
 
 def test_a_proxy_that_knows_ids_again_is_sent_the_order_again() -> None:
@@ -206,6 +211,7 @@ def test_where_all_orders_are_turned_away_for_good_the_fate_of_such_a_one_is_unk
         now += order.next(now).seconds
         assert order.next(now).act is OrderAct.SEND
         order.failed(ApiError(401, "UNAUTHORIZED", "no such key"), now, None)
+    assert (order.sends, now) == (8, 15.75)
     assert isinstance(order.error, FateUnknown)
     assert str(order.error) == "S:X c-1: sent, and nobody can say whether it arrived: reset"
 
