@@ -93,7 +93,7 @@ class RestingOrders(dict[str, RestingOrder]):
 
     def _enter(self, order: RestingOrder) -> None:
         self[order.id] = order
-        if order.is_leg or order.request.reduce_only:
+        if order.request.reduce_only:
             self.reducing[order.id] = order
 
     def remove(self, order: RestingOrder) -> None:

@@ -426,6 +426,24 @@ async def test_an_account_short_of_margin_is_warned_once_then_liquidated() -> No
         assert "equity of 30000 USD does not cover the open positions" in outcome.warnings[0]
 
 
+async def test_an_account_that_had_enough_margin_again_is_warned_again() -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 20_000)})
+    async with strategy.run_test(leverage=2) as pilot:
+        await pilot.candles(X, bars=[FLAT, bar(10), bar(9), bar(10), bar(9), bar(9)])
+        kinds = [e.event for e in strategy.seen if isinstance(e, AccountEvent)]
+        assert kinds == ["BALANCE_UPDATED", "MARGIN_WARNING", "MARGIN_WARNING"]
+
+
+@pytest.mark.parametrize(("close", "left"), [(6.25, 20_000), (6.24, 0)])
+async def test_an_account_with_just_the_margin_to_be_kept_is_not_liquidated(
+    close: float, left: int
+) -> None:
+    strategy = Scripted({0: lambda s, c: s.buy(X, 20_000)})
+    async with strategy.run_test(leverage=2, maintenance_margin="0.2") as pilot:
+        await pilot.candles(X, bars=[FLAT, bar(10), bar(close), bar(close)])
+        assert pilot.position(X).quantity == left
+
+
 async def test_a_liquidation_is_by_the_close_of_the_very_bar_that_a_position_was_entered_in() -> (
     None
 ):

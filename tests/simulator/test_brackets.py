@@ -86,6 +86,17 @@ def test_a_changed_entry_moves_the_leg_it_has_and_places_the_one_it_lacks() -> N
     assert exchange.order(profit.id).is_open
 
 
+def test_a_changed_entry_places_anew_the_leg_that_has_ended() -> None:
+    exchange, phases = entered(FLAT, quantity="15", stop_loss=Decimal(5))
+    exchange.cancel("ord-2")
+    exchange.modify("ord-1", OrderChanges(stop_loss=Decimal(6)))
+    next_candle(exchange, phases)
+    assert shown(legs_of(exchange)) == [
+        ("e-sl", "10.00", "CANCELLED"),
+        ("e-sl-1", "15.00", "OPEN"),
+    ]
+
+
 def test_the_stop_comes_first_even_where_it_was_placed_last() -> None:
     exchange, phases = entered((10, 13, 8, 10), quantity="10", take_profit=Decimal(12))
     (position,) = exchange.positions()
@@ -198,10 +209,11 @@ def test_an_entry_whose_position_was_closed_gets_legs_for_what_it_fills_next() -
 def test_a_stop_loss_that_has_been_triggered_gets_no_other_beside_it() -> None:
     exchange, phases = entered((10, 10, 8, 10), FLAT, quantity="15", stop_loss=Decimal(9))
     next_candle(exchange, phases)
-    (position,) = exchange.positions()
+    (position,), before = exchange.positions(), exchange.orders()
     exchange.protect_position(position.id, Decimal(7), None)
     (leg,) = exchange.orders()
     assert (leg.stop_price, leg.filled_quantity) == (Decimal(9), Decimal(5))
+    assert [leg] == before
 
 
 def test_nor_does_one_for_which_no_volume_was_left() -> None:
@@ -263,16 +275,47 @@ def test_of_orders_that_have_ended_the_last_comes_first() -> None:
     assert [each.id for each in exchange.order_history(limit=1)] == ["ord-3"]
 
 
-def test_a_flip_protects_only_what_it_opened() -> None:
+@pytest.mark.parametrize(("sold", "protected"), [("15", ["5"]), ("10.5", ["0.5"]), ("10", [])])
+def test_a_flip_protects_only_what_it_opened(sold: str, protected: list[str]) -> None:
     exchange = market(10, 10, 10)
     phases = exchange.phases()
     next_candle(exchange, phases)
     exchange.submit(order(quantity="10"))
     next_candle(exchange, phases)
-    exchange.submit(order(Side.SELL, "15", stop_loss=Decimal(12)))
+    exchange.submit(order(Side.SELL, sold, stop_loss=Decimal(12)))
     next_candle(exchange, phases)
-    (leg,) = legs_of(exchange)
-    assert (leg.side, leg.quantity, leg.order_type) == (Side.BUY, Decimal(5), OrderType.STOP)
+    legs = [(leg.side, leg.quantity, leg.order_type) for leg in legs_of(exchange)]
+    assert legs == [(Side.BUY, Decimal(quantity), OrderType.STOP) for quantity in protected]
+
+
+def test_a_leg_that_fills_cancels_the_other_though_more_of_the_position_is_left() -> None:
+    exchange = market(10, 10, (10, 12, 10, 10), 10)
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    exchange.submit(order(stop_loss=Decimal(5), take_profit=Decimal(12)))
+    exchange.submit(order(quantity="3"))
+    next_candle(exchange, phases)
+    next_candle(exchange, phases)
+    assert [position.quantity for position in exchange.positions()] == [3]
+    assert exchange.orders() == []
+
+
+def test_an_order_of_ones_own_that_only_reduces_is_no_leg() -> None:
+    exchange = market(10, 10, 10, (10, 12, 10, 10), 10)
+    phases = exchange.phases()
+    next_candle(exchange, phases)
+    exchange.submit(order())
+    next_candle(exchange, phases)
+    (position,) = exchange.positions()
+    own: dict[str, Any] = {"stop_price": Decimal(5), "position_id": position.id}
+    exchange.submit(order(Side.SELL, order_type=OrderType.STOP, reduce_only=True, **own))
+    exchange.protect_position(position.id, Decimal(8), None)
+    exchange.protect_position(position.id, None, Decimal(12))
+    exchange.submit(order(quantity="3"))
+    next_candle(exchange, phases)
+    next_candle(exchange, phases)
+    assert [position.quantity for position in exchange.positions()] == [3]
+    assert [order.stop_price for order in exchange.orders()] == [5]
 
 
 def test_an_order_of_a_group_that_is_cancelled_or_fills_in_part_leaves_the_others() -> None:

@@ -154,6 +154,25 @@ def test_a_changed_order_is_looked_at_again_and_sleeps_at_its_new_price() -> Non
     assert resting.reached(40, 60) == [order]
 
 
+def test_a_changed_order_keeps_its_place_among_those_that_are_awake() -> None:
+    old, new = (resting_order(number, Side.BUY, OrderType.LIMIT, 50) for number in (1, 2))
+    resting = asleep(old)
+    resting.add(new)
+    resting.wake(old)
+    assert resting.reached(90, 100) == [old, new]
+
+
+def test_where_many_have_left_the_others_are_reached_at_their_prices() -> None:
+    orders = [resting_order(n, Side.SELL, OrderType.LIMIT, n * 37 % 199) for n in range(1, 199)]
+    resting = asleep(*orders)
+    left = orders[::4]
+    for order in orders:
+        if order not in left:
+            resting.remove(order)
+    for price in range(199):
+        assert resting.reached(price, price) == [each for each in left if each.limit <= price]
+
+
 def test_orders_that_have_left_leave_nothing_behind() -> None:
     resting = RestingOrders()
     for number in range(1, 1001):
