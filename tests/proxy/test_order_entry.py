@@ -188,6 +188,25 @@ async def test_after_an_order_of_unknown_fate_its_symbol_is_halted_and_the_strat
     assert posted == ["S:X", "S:Y"]
 
 
+async def test_an_event_of_the_order_ends_the_halt_of_its_symbol() -> None:
+    order = {**KNOWN, "client_order_id": "Scripted-bt-1", "status": "OPEN", "quantity": "1"}
+    event = {"type": "order", "event": "ORDER_CREATED", "event_id": "evt-2", "order": order}
+
+    async def scene(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
+        await proxy.say(socket, CONNECTED, candle(1))
+        await proxy.until_acked("evt-1")
+        await proxy.say(socket, event, candle(3))
+        await proxy.until_acked("evt-2", "evt-3")
+        await proxy.finish(socket)
+
+    strategy = Scripted({n: lambda s, c: s.buy("S:X", 1) for n in range(2)})
+    async with ScriptedProxy(scene).serving() as proxy:
+        proxy.answers["POST", "/orders"] = [(504, ""), (201, {"id": "ord-2", "status": "OPEN"})]
+        await run(proxy, strategy, patience=HASTY)
+    assert strategy.refusals == []
+    assert len([r for r in proxy.requests if r[0] == "POST"]) == 2
+
+
 async def test_after_a_reconnection_it_is_asked_what_became_of_the_order() -> None:
     own = {**KNOWN, "client_order_id": "Scripted-bt-1"}
 
