@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
@@ -22,13 +23,16 @@ from strategy_runtime import (
     Strategy,
     TimeInForce,
 )
+from strategy_runtime.clock import DAY_NS
 from strategy_runtime.errors import ApiError, ConfigError, DataError
 from strategy_runtime.protocol.enums import PositionMode
+from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.splits import suspected_split
-from tests.simulator.support import MINUTE, A, B, market, minutes, next_candle, order
+from strategy_runtime.simulator.venue import SimulatedVenue
+from tests.simulator.support import MINUTE, A, B, market, minutes, next_candle, no_short_cuts, order
 from tests.strategies import Scripted
 from tests.work import growth
 
@@ -611,6 +615,7 @@ async def test_hedging_keeps_a_position_an_entry_and_closes_the_one_named() -> N
         pilot.exchange.close_position(first, Decimal(99))
         await pilot.candles(X, bars=[FLAT])
         assert [p.side for p in pilot.exchange.positions()] == ["SHORT"]
+        assert [part.quantity for part in pilot.exchange.parts_of(X)] == [-4]
         opened = [e.event for e in strategy.seen if isinstance(e, PositionEvent)]
         assert opened == ["POSITION_OPENED", "POSITION_OPENED", "POSITION_CLOSED"]
 
@@ -780,13 +785,33 @@ async def test_a_position_entered_behind_the_jump_was_not_held_over_it() -> None
         assert pilot.exchange.outcome().warnings == []
 
 
-async def test_without_a_position_or_within_a_day_nothing_is_said() -> None:
-    async with Scripted({}).run_test(timeframe="1d") as pilot:
-        await pilot.candles(X, bars=DAYS)
-        assert pilot.exchange.outcome().warnings == []
-    async with Scripted({0: lambda s, c: s.buy(X, 1)}).run_test() as pilot:
-        await pilot.candles(X, bars=DAYS)
-        assert pilot.exchange.outcome().warnings == []
+@pytest.mark.parametrize("way", [nullcontext, no_short_cuts])
+async def test_without_a_position_or_within_a_day_nothing_is_said(
+    way: Callable[[], AbstractContextManager[None]],
+) -> None:
+    with way():
+        async with Scripted({}).run_test(timeframe="1d") as pilot:
+            await pilot.candles(X, bars=DAYS)
+            assert pilot.exchange.outcome().warnings == []
+        async with Scripted({0: lambda s, c: s.buy(X, 1)}).run_test() as pilot:
+            await pilot.candles(X, bars=DAYS)
+            assert pilot.exchange.outcome().warnings == []
+
+
+@pytest.mark.parametrize("way", [nullcontext, no_short_cuts])
+async def test_a_jump_in_one_symbol_is_none_in_another_that_is_held(
+    way: Callable[[], AbstractContextManager[None]],
+) -> None:
+    days = {A: (100, 100, 50, 51), B: (10, 10, 10, 10)}
+    bars = [BarSeries(symbol, "1d", DAY_NS) for symbol in days]
+    for series in bars:
+        for number, price in enumerate(days[series.symbol]):
+            series.append(number * DAY_NS, price, price, price, price, 0)
+    exchange = Exchange(bars)
+    strategy = Scripted({0: lambda s, c: s.buy(B, 1)})
+    with way():
+        await Runner(strategy, SimulatedVenue(exchange), mode="backtest").run()
+    assert exchange.outcome().warnings == []
 
 
 async def test_a_suspected_split_can_be_refused() -> None:

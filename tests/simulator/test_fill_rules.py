@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from strategy_runtime import Candle, OrderStatus, Side, TimeInForce
+from strategy_runtime import Candle, OrderStatus, PositionEvent, Side, TimeInForce
 from strategy_runtime.errors import OrderRejected
 from strategy_runtime.simulator.outcome import Fill
 from strategy_runtime.testing import Pilot
@@ -293,6 +293,8 @@ async def test_a_flip_closes_and_opens_at_the_fill_price() -> None:
         assert (position.quantity, position.average_entry_price) == (Decimal(-20), Decimal(14))
         assert pilot.exchange.outcome().realized_pnl == Decimal(40)
         assert pilot.equity == Decimal(100_000 + 40 + 40)
+        told = [event.event for event in strategy.seen if isinstance(event, PositionEvent)]
+        assert told == ["POSITION_OPENED", "POSITION_CLOSED", "POSITION_OPENED"]
 
 
 # 5. Equity, and the end of the data.

@@ -210,6 +210,7 @@ def test_a_liquidation_sells_at_the_bid_and_buys_at_the_ask(
         ((5.0, 5.1), DAY_NS, ["went from 10.1 to 5.05 overnight with a position open: it looks"]),
         ((5.0, 5.1), SECOND, []),
         ((1.0, 9.1), DAY_NS, []),
+        ((9.9, 10.1), DAY_NS, []),
     ],
 )
 def test_a_suspected_split_shows_in_quotes_as_it_does_in_bars(
@@ -219,6 +220,18 @@ def test_a_suspected_split_shows_in_quotes_as_it_does_in_bars(
     warnings = play(lambda s: s.buy(X, 1), *pairs, every=every).warnings
     assert len(warnings) == len(expected)
     assert all(text in warning for text, warning in zip(expected, warnings, strict=True))
+
+
+@pytest.mark.parametrize("held", [0, 1])
+def test_where_there_are_bars_they_show_a_suspected_split_and_quotes_do_not(held: int) -> None:
+    bars = BarSeries(X, "1d", DAY_NS)
+    for number, price in enumerate((10, 10, 5, 5)):
+        bars.append(1_704_153_600 * SECOND + number * DAY_NS, price, price, price, price, 0)
+    pairs = [(10.0, 10.2), (10.0, 10.2), (5.0, 5.1)]
+    exchange = Exchange([bars] if held else [], quotes=[quotes(*pairs, every=DAY_NS)])
+    strategy = AtQuote(lambda s: s.buy(X, 1) if held else None)
+    asyncio.run(Runner(strategy, SimulatedVenue(exchange), mode="backtest").run())
+    assert len(exchange.outcome().warnings) == held
 
 
 def test_at_a_quote_an_order_fills_in_full() -> None:
