@@ -86,11 +86,25 @@ class SwallowsOne(MemoryNetwork):
         return await super().request(method, url, body)
 
 
-def test_positions_are_closed_while_an_earlier_order_has_no_answer() -> None:
+class BreaksAtOne(MemoryNetwork):
+    """The request for one unit fails at once, and nobody knows whether the order has arrived."""
+
+    async def request(self, method: str, url: str, body: bytes | None = None) -> Answer:
+        """Send a request, and return its answer, if any."""
+        if method == "POST" and b'"quantity":"1"' in (body or b""):
+            raise LookupError("broken")
+        return await super().request(method, url, body)
+
+
+@pytest.mark.parametrize(("network", "halted"), [(SwallowsOne, []), (BreaksAtOne, ["S:A"])])
+def test_positions_are_closed_while_an_earlier_order_has_no_answer(
+    network: type[MemoryNetwork], halted: list[str]
+) -> None:
     async def wait(runner: Runner) -> None:
         await sleep(5)
+        assert runner.status().halted_symbols == halted
 
-    exchange = live_run(Adds(), wait, on_exit="flatten", network=SwallowsOne)
+    exchange = live_run(Adds(), wait, on_exit="flatten", network=network)
     assert [str(each.quantity) for each in exchange.trades()] == ["5", "5"]
     assert exchange.positions() == []
 

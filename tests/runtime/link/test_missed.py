@@ -205,6 +205,15 @@ def test_one_that_others_have_cancelled_is_told_as_cancelled(tmp_path: Path) -> 
     play(tmp_path, story)
 
 
+def test_nothing_is_told_of_an_order_that_was_refused(tmp_path: Path) -> None:
+    async def story(place: Place) -> None:
+        assert await place.live(Bot(buys(97, size=10**9)), 4) == ["start  0"]
+        assert Journal(tmp_path).unsettled == {}
+        assert await place.live(Bot(), 5) == ["start  0"]
+
+    play(tmp_path, story)
+
+
 class Hedger(Bot):
     """Another strategy at the same account."""
 
