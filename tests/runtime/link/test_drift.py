@@ -1,7 +1,9 @@
 """Drift: events lost on a healthy link are delivered late; in virtual time, with the runner."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -55,6 +57,30 @@ def test_a_fill_that_never_came_is_heard_of_within_seven_seconds(seed: int) -> N
     assert strategy.anomalies == [
         "these events were lost on a healthy link: rec:ord-1:FILLED:5, rec:trd-1, rec:pos-1:5"
     ]
+
+
+class Late(MemoryNetwork):
+    """All events but candles come a second and a half late, in order."""
+
+    def frame_sent(self, wire: Any, frame: bytes) -> None:
+        if b'"candle"' in frame or b'"connection"' in frame:
+            super().frame_sent(wire, frame)
+        else:
+            at = self.loop.time() + 1.5 + self.events / 1e6
+            self.loop.call_at(at, super().frame_sent, wire, frame)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_events_on_their_way_are_not_taken_for_lost(seed: int) -> None:
+    class BuysOften(Buys):
+        def on_candle(self, candle: object) -> None:
+            self.buy("S:A", 1)
+
+    strategy = BuysOften()
+    live_run(strategy, lambda runner: sleep(30), network=Late, seed=seed)
+    assert strategy.anomalies == []
+    assert len(strategy.heard) > 50
+    assert not any(is_synthetic for _, is_synthetic, _ in strategy.heard)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -170,6 +196,49 @@ def test_what_was_found_while_a_hook_waited_is_told_soon_after_it(seed: int) -> 
     assert told[0] - strategy.freed < 1
 
 
+class Rests(Strategy):
+    """Has one order far from the market, and records its balance at each candle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.balances: list[Decimal] = []
+        self.anomalies: list[str] = []
+
+    def on_candle(self, candle: object) -> None:
+        self.balances.append(self.account.balance)
+        if not self.orders():
+            self.buy("S:A", 1, limit=1)
+
+    def on_anomaly(self, description: str) -> None:
+        self.anomalies.append(description)
+
+
+def test_while_all_is_well_only_open_orders_are_asked_for_every_few_seconds() -> None:
+    asked: list[str] = []
+
+    class Notes(MemoryNetwork):
+        async def request(self, method: str, url: str, body: bytes | None = None) -> Answer:
+            if 1010 < monotonic() < 1040:
+                asked.append(f"{method} {urlsplit(url).path}")
+            return await super().request(method, url, body)
+
+    live_run(Rests(), lambda runner: sleep(45), network=Notes)
+    assert set(asked) == {"GET /orders"}
+    assert 6 <= len(asked) <= 9
+
+
+def test_a_balance_that_no_event_has_told_is_found_without_any_event_being_lost() -> None:
+    async def wait(runner: Runner) -> None:
+        await sleep(10)
+        exchange._state.ledger.charge(Decimal(100))
+        await sleep(70)
+
+    strategy, exchange = Rests(), market()
+    live_run(strategy, wait, exchange=exchange)
+    assert strategy.balances[10] - strategy.balances[-1] == 100
+    assert strategy.anomalies == []
+
+
 @pytest.mark.parametrize(("seconds", "is_warned_of"), [(30, True), (4, False)])
 def test_a_proxy_that_sends_events_and_answers_no_more_is_warned_of(
     seconds: int, is_warned_of: bool, caplog: pytest.LogCaptureFixture
@@ -179,11 +248,6 @@ def test_a_proxy_that_sends_events_and_answers_no_more_is_warned_of(
             if 1005 < monotonic() < 1005 + seconds:
                 raise Unreachable("nobody answers")
             return await super().request(method, url, body)
-
-    class Rests(Strategy):
-        def on_candle(self, candle: object) -> None:
-            if not self.orders():
-                self.buy("S:A", 1, limit=1)
 
     live_run(Rests(), lambda runner: sleep(40), network=HalfDead)
     said = "the book cannot be compared with the venue: nobody answers"
