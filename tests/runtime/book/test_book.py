@@ -237,8 +237,8 @@ def position_at(number: int, quantity: int) -> PositionEvent:
     return replace(event, position=replace(event.position, updated_at=second(number)))
 
 
-def fill_at(number: int, quantity: int, name: str) -> list[OrderEvent | TradeEvent]:
-    """Return the events of a filled order and its execution."""
+def fill_at(number: int | None, quantity: int, name: str) -> list[OrderEvent | TradeEvent]:
+    """Return the events of a filled order and its execution, at some second or without a time."""
     side = Side.BUY if quantity > 0 else Side.SELL
     filled = replace(
         order(OrderStatus.FILLED, abs(quantity)),
@@ -246,10 +246,10 @@ def fill_at(number: int, quantity: int, name: str) -> list[OrderEvent | TradeEve
         client_order_id=name,
         side=side,
         quantity=Decimal(abs(quantity)),
-        updated_at=second(number),
+        updated_at=None if number is None else second(number),
     )
-    fill = execution(side, abs(quantity), 10, number, "p-1")
-    trade = replace(fill.trade, id=f"t-{name}", order_id=filled.id, timestamp=second(number))
+    fill = execution(side, abs(quantity), 10, number or 0, "p-1")
+    trade = replace(fill.trade, id=f"t-{name}", order_id=filled.id, timestamp=filled.updated_at)
     return [
         OrderEvent(event=OrderEventKind.ORDER_FILLED, order=filled),
         replace(fill, trade=trade),
@@ -268,6 +268,8 @@ def fill_at(number: int, quantity: int, name: str) -> list[OrderEvent | TradeEve
         # It comes last, and meanwhile somebody else has traded.
         ([*fill_at(1, 5, "a"), position_at(1, 5), *fill_at(1, 5, "b")], [5, 5, 5, 10, 10]),
         ([position_at(1, 3), *fill_at(2, 5, "a"), position_at(2, 8)], [3, 8, 8, 8]),
+        ([position_at(1, 3), *fill_at(2, 3, "a"), position_at(2, 6)], [3, 6, 6, 6]),
+        ([position_at(1, 3), *fill_at(None, 3, "a"), position_at(2, 6)], [3, 6, 6, 6]),
         ([position_at(1, 3), *fill_at(1, -1, "a"), position_at(1, 2)], [3, 2, 2, 2]),
         ([position_at(1, 3), *fill_at(1, 4, "a"), position_at(1, 7)], [3, 7, 7, 7]),
         ([position_at(1, 3), position_at(1, 0), *fill_at(1, 4, "a")], [3, 0, 4, 4]),
