@@ -322,6 +322,23 @@ def test_an_answer_that_an_order_has_ended_is_for_its_event_to_tell() -> None:
     assert [each.status for each in book.orders()] == [OrderStatus.OPEN]
 
 
+@pytest.mark.parametrize(
+    ("status", "known"),
+    [
+        (OrderStatus.PENDING, OrderStatus.OPEN),
+        (OrderStatus.PARTIALLY_FILLED, OrderStatus.PARTIALLY_FILLED),
+    ],
+)
+def test_an_answer_that_comes_after_an_event_takes_nothing_back(
+    status: OrderStatus, known: OrderStatus
+) -> None:
+    book = Book()
+    book.expect(bid(), "c-1")
+    book.apply_order(OrderEvent(event=OrderEventKind.ORDER_CREATED, order=order(status)))
+    book.accept("c-1", OrderHandle(id="ord-1", status=OrderStatus.OPEN))
+    assert [each.status for each in book.orders()] == [known]
+
+
 def test_an_answer_is_no_news_that_an_event_could_be_behind() -> None:
     book, pending = Book(), order(OrderStatus.PENDING)
     book.expect(bid(), "c-1")

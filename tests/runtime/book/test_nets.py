@@ -5,6 +5,8 @@ from decimal import Decimal
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from strategy_runtime.protocol.enums import PositionSide
+from strategy_runtime.protocol.models import Position
 from strategy_runtime.protocol.values import decimal_of
 from strategy_runtime.runtime.book.nets import Nets
 from tests.work import growth, steps_of
@@ -49,6 +51,43 @@ def test_the_open_profit_is_that_of_what_is_held_at_the_last_prices(
             assert round(net.unrealized_pnl, 20) == round(gain, 20)
         together = sum((nets[each].unrealized_pnl for each in SYMBOLS), ZERO)
         assert round(nets.unrealized_pnl, 20) == round(together, 20)
+
+
+def test_a_sale_leaves_the_entry_price_of_the_rest_and_a_flip_begins_at_its_own() -> None:
+    nets = Nets({})
+    net = nets["S:A"]
+    nets.move("S:A", Decimal(10), Decimal(10))
+    assert nets.move("S:A", Decimal(-4), Decimal(12)) == 8
+    assert (net.quantity, net.average_entry_price) == (Decimal(6), Decimal(10))
+    assert nets.move("S:A", Decimal(-9), Decimal(13)) == 18
+    assert (net.quantity, net.average_entry_price) == (Decimal(-3), Decimal(13))
+
+
+def test_a_net_position_is_the_sum_of_those_of_the_venue() -> None:
+    def part(side: PositionSide, quantity: int, entry: int, realized: int) -> Position:
+        return Position(
+            id=side,
+            symbol="S:A",
+            side=side,
+            quantity=Decimal(quantity),
+            average_entry_price=Decimal(entry),
+            realized_pnl=Decimal(realized),
+        )
+
+    nets = Nets({"S:A": 11.0})
+    net = nets["S:A"]
+    long = part(PositionSide.LONG, 10, 10, 5)
+    small, short = part(PositionSide.SHORT, 4, 12, -2), part(PositionSide.SHORT, 10, 12, -2)
+    for parts, held in (
+        ([long], [10, 5, 10]),
+        ([long, small], [6, 3, 14]),
+        ([long, short], [0, 3, 20]),
+        ([short], [-10, -2, 10]),
+        ([], [0, 0, 0]),
+    ):
+        nets.renew("S:A", parts)
+        assert [net.quantity, net.realized_pnl, net.unrealized_pnl] == held
+        assert list(nets.held) == ["S:A"] * bool(parts)
 
 
 def many_held(count: int) -> tuple[dict[str, float], Nets]:
