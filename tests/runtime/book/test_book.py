@@ -315,6 +315,24 @@ def test_the_name_of_an_order_that_was_turned_away_may_be_given_again() -> None:
     assert book.order_count == 1
 
 
+def test_a_name_is_taken_by_an_open_order_and_by_one_that_has_ended() -> None:
+    book = Book()
+    assert not book.has_order("c-1")
+    book.expect(bid(), "c-1")
+    assert book.has_order("c-1")
+    book.refuse("c-1")
+    assert book.has_order("c-1")
+
+
+def test_a_leg_without_a_name_is_ours_if_its_entry_is() -> None:
+    book, entry = Book(own_prefix="c-"), order(OrderStatus.OPEN)
+    told(book, OrderEventKind.ORDER_CREATED, entry)
+    for parent in ("ord-1", "ord-9"):
+        leg = replace(entry, id=f"leg-{parent}", client_order_id=None, parent_order_id=parent)
+        told(book, OrderEventKind.ORDER_CREATED, leg)
+    assert [key for key, _ in book.own_open(None)] == ["c-1", "leg-ord-1"]
+
+
 def test_an_answer_that_an_order_has_ended_is_for_its_event_to_tell() -> None:
     book = Book()
     book.expect(bid(), "c-1")
