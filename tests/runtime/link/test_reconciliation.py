@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from math import inf
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -39,6 +41,8 @@ from strategy_runtime.runtime.link.reconciliation import (
     differences,
     snapshot_after_gap,
     take_snapshot,
+    unlisted,
+    was_reset,
 )
 from strategy_runtime.runtime.runner import Runner
 from tests.chaos import virtual_time
@@ -332,6 +336,41 @@ def test_a_position_made_by_fills_alone_is_flat_when_the_venue_has_none() -> Non
     assert book.position("S:X").is_flat
 
 
+def test_events_of_positions_say_what_has_become_of_them() -> None:
+    def told(*positions: Position) -> list[str]:
+        events = apply(book, snapshot(positions=positions))
+        return [
+            f"{each.event} {each.event_id}" for each in events if isinstance(each, PositionEvent)
+        ]
+
+    book = Book()
+    book.load(account(), [position(5)], [])
+    dearer = replace(position(5), average_entry_price=Decimal(12))
+    assert told(dearer) == ["POSITION_MODIFIED rec:pos-1:5"]
+    assert book.position("S:X").average_entry_price == 12
+    fill = OrderEvent(
+        event=OrderEventKind.ORDER_FILLED, order=order(1, OrderStatus.FILLED, filled=5)
+    )
+    book.apply_order(fill)
+    assert told(dearer) == ["POSITION_MODIFIED rec:pos-1:5"], "the fill is contradicted"
+    assert told(position(5, number=2)) == [
+        "POSITION_CLOSED rec:pos-1:0",
+        "POSITION_OPENED rec:pos-2:5",
+    ]
+    assert told() == ["POSITION_CLOSED rec:pos-2:0"]
+    book.apply_order(replace(fill, order=order(2, OrderStatus.FILLED, filled=5)))
+    assert told() == ["POSITION_CLOSED rec:S:X:0"], "likewise, without any position"
+    assert book.position("S:X").is_flat
+
+
+def test_orders_are_told_of_in_the_order_of_their_creation() -> None:
+    first, second = (datetime(2024, 1, day, tzinfo=UTC) for day in (1, 2))
+    later = replace(order(1, OrderStatus.OPEN), created_at=second)
+    earlier = replace(order(2, OrderStatus.OPEN), created_at=first)
+    said = apply(Book(), snapshot(orders=(later, earlier)))
+    assert words(said)[:2] == ["rec:ord-2:OPEN:0", "rec:ord-1:OPEN:0"]
+
+
 @pytest.mark.parametrize("before", [OrderStatus.PENDING_CANCEL, OrderStatus.OPEN])
 @pytest.mark.parametrize("now", [OrderStatus.OPEN, OrderStatus.PENDING])
 def test_an_open_order_is_as_the_venue_says_it_is(before: OrderStatus, now: OrderStatus) -> None:
@@ -585,6 +624,39 @@ class Lags(Executes):
 
     async def order(self, order_id: str) -> Order | None:
         return None
+
+
+@pytest.mark.parametrize(("listed", "is_reset"), [(999, True), (1000, False)])
+async def test_a_venue_that_may_have_more_executions_than_it_lists_was_not_reset(
+    listed: int, is_reset: bool
+) -> None:
+    book, venue = Book(), Executes(listed)
+    hear(book, venue, 5000)
+    assert await was_reset(venue, book) is is_reset
+
+
+@pytest.mark.parametrize(
+    ("known", "found", "is_same"),
+    [
+        ("c-1", {}, True),
+        ("c-1", {"client_order_id": None}, True),
+        (None, {}, True),
+        ("c-1", {"client_order_id": "c-9"}, False),
+        ("c-1", {"symbol": "S:Y"}, False),
+        ("c-1", {"side": Side.SELL}, False),
+    ],
+)
+async def test_what_a_venue_has_under_an_id_may_be_another_order(
+    known: str | None, found: dict[str, Any], is_same: bool
+) -> None:
+    class Finds(Executes):
+        async def order(self, order_id: str) -> Order | None:
+            return replace(order(1, OrderStatus.FILLED, 5), **found)
+
+    book = Book()
+    book.load(account(), [], [replace(order(1, OrderStatus.OPEN), client_order_id=known)])
+    (ours,) = book.orders()
+    assert (await unlisted(Finds(0), book, ours) is not None) is is_same
 
 
 async def test_an_order_is_looked_for_from_when_the_venue_has_answered_though_it_is_pending() -> (
