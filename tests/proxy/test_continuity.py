@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from strategy_runtime.errors import ConfigError, ConnectionLost
 from strategy_runtime.protocol.enums import ConnectionEventKind
@@ -61,6 +62,11 @@ def test_the_same_run_goes_on_and_is_not_looked_at_any_more(first: CandleFrame) 
     assert continuity.broken_by(frame(1)) is None
 
 
+def test_candles_without_ids_are_not_taken_for_the_same() -> None:
+    last, following = (replace(frame(number), event_id=None) for number in (3, 4))
+    assert after(last).broken_by(following) is None
+
+
 @pytest.mark.parametrize("kind", [{"symbol": "S:Y"}, {"timeframe": "1d"}])
 def test_candles_of_another_kind_say_nothing(kind: dict[str, str]) -> None:
     continuity = after(frame(3))
@@ -93,7 +99,7 @@ def test_nothing_is_looked_at_where_the_run_is_named_as_before(
     continuity.broken_by(connected(before))
     continuity.latest = frame(3)
     continuity.opened()
-    assert continuity.broken_by(connected(now)) is None
+    assert continuity.broken_by(connected(now, 5)) is None
     assert (continuity.must_check, continuity.is_same) == (must_check, not must_check)
     found = continuity.broken_by(frame(1))
     assert (found is not None) == must_check

@@ -829,6 +829,14 @@ async def test_a_suspected_split_can_be_refused() -> None:
     ("options", "message"),
     [
         ({"cash": Decimal(0)}, "cash must be above 0, not 0"),
+        (
+            {"cash": Decimal("1e-9")},
+            "cash must be at least 0.00000001 and at most 1,000,000,000,000",
+        ),
+        (
+            {"cash": Decimal(10**15 + 1)},
+            "cash must be at least .* and at most 1,000,000,000,000,000",
+        ),
         ({"leverage": Decimal("0.5")}, "leverage must be at least 1, not 0.5"),
         ({"latency": -1}, "latency must not be negative: -1"),
         ({"spread": Decimal(-1)}, "spread must not be negative: -1"),
@@ -838,12 +846,33 @@ async def test_a_suspected_split_can_be_refused() -> None:
         ({"slippage": Decimal(1)}, "slippage must be at least 0 and below 1, not 1; it is a share"),
         ({"slippage": Decimal("-0.1")}, "slippage must be at least 0 and below 1, not -0.1; it is"),
         ({"max_volume_share": Decimal(2)}, "max_volume_share must be above 0 and at most 1, not 2"),
+        ({"max_volume_share": Decimal(0)}, "max_volume_share must be above 0 and at most 1, not 0"),
         ({"maintenance_margin": Decimal(2)}, "maintenance_margin must be between 0 and 1"),
+        (
+            {"leverage": Decimal(4), "maintenance_margin": Decimal("0.26")},
+            "maintenance_margin must be between 0 and 1 / leverage, not 0.26",
+        ),
+        ({"currency": " "}, "currency must be the name of one, such as USD"),
     ],
 )
-def test_options_that_make_no_sense(options: dict[str, Decimal], message: str) -> None:
+def test_options_that_make_no_sense(options: dict[str, Decimal | str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         ExchangeOptions(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"cash": Decimal("0.00000001")},
+        {"cash": Decimal(10**15)},
+        {"fee_rate": Decimal("-0.01")},
+        {"max_volume_share": Decimal(1)},
+        {"maintenance_margin": Decimal(0)},
+        {"leverage": Decimal(4), "maintenance_margin": Decimal("0.25")},
+    ],
+)
+def test_options_at_their_bounds_are_accepted(options: dict[str, Decimal]) -> None:
+    ExchangeOptions(**options)  # type: ignore[arg-type]
 
 
 AMOUNTS = [

@@ -461,8 +461,9 @@ def test_splits_that_make_no_sense(splits: list[Split], message: str) -> None:
 def test_a_split_needs_a_zone_and_a_ratio() -> None:
     with pytest.raises(ConfigError, match=r"the split of S:X at .* needs a time zone"):
         Split(X, datetime(2024, 1, 1), Decimal(2))  # noqa: DTZ001
-    with pytest.raises(ConfigError, match="S:X -1:1 2024-01-01 is no split"):
-        Split(X, MONDAY, Decimal(-1))
+    for new, old in ((-1, 1), (0, 1), (2, 0)):
+        with pytest.raises(ConfigError, match=f"S:X {new}:{old} 2024-01-01 is no split"):
+            Split(X, MONDAY, Decimal(new), Decimal(old))
 
 
 SPLITS = {"S:AAPL": ("2000-06-21", "2005-02-28"), "S:MSFT": ("2003-02-18",)}

@@ -419,6 +419,23 @@ def test_a_request_for_coarser_candles_looks_at_the_bars_near_them_alone() -> No
     assert look_up(3600) == look_up(1800)
 
 
+def test_a_request_for_coarser_candles_has_those_in_between_whatever_bars_are_missing() -> None:
+    series = BarSeries("S:X", "1h", 60 * MINUTE)
+    for hour in (0, 1, 2, 3, 7, 8, 15, 16, 17, 23, 24, 28, 31, 35, 36, 37, 38, 39, 43):
+        series.append(START + hour * series.step, hour, hour, hour, hour, 1.0)  # from half past on
+    exchange = Exchange([series])
+    play(exchange, Scripted({}))
+    candles = exchange.bars("S:X", "4h")
+    assert len(candles) == 10
+    moments = [utc(START + hour * series.step) for hour in range(-4, 50)]
+    for end in moments:
+        before = [each for each in candles if each.timestamp <= end]
+        assert exchange.bars("S:X", "4h", end=end, limit=2) == before[-2:]
+        for start in moments:
+            found = [each for each in before if each.timestamp >= start]
+            assert exchange.bars("S:X", "4h", start=start, end=end) == found
+
+
 def test_indicators_and_history_follow_one_timeframe_each() -> None:
     class Mixed(Strategy):
         lookback: ClassVar[int] = 10
