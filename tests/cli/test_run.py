@@ -161,8 +161,8 @@ class Bot(Strategy):
 @pytest.mark.parametrize(
     ("text", "code", "said"),
     [
-        ("", 0, "not used before, and the state fits"),
-        ('{"spent": 5}', 0, "used before, and the state fits"),
+        ("", 0, "(not used before, and the state fits)"),
+        ('{"spent": 5}', 0, "(used before, and the state fits)"),
         ('{"spent": "abc"}', 1, "does not fit Memory"),
     ],
 )
@@ -194,6 +194,20 @@ def test_check_fails_for_a_symbol_that_the_proxy_does_not_know(bot: Path) -> Non
     )
 
 
+def test_check_needs_no_symbol_and_no_state_and_shows_what_was_set(bot: Path) -> None:
+    with proxy("--data", "prices.csv", cwd=bot) as (_, urls):
+        options = (
+            "--subscriptions=*:candle",
+            "--mode=live",
+            "--state-dir=none",
+            "--set=quantity=7",
+        )
+        done = call("run", "bot", *urls, *options, "--check", cwd=bot)
+    assert done.returncode == 0, done.stdout
+    assert "  ok  state  none  (nothing is kept)" in done.stdout
+    assert ["quantity", "7", "--set"] in [line.split() for line in done.stdout.splitlines()]
+
+
 @pytest.mark.parametrize("path", ["/orders", "/positions"])
 async def test_check_tells_of_what_a_run_would_ask_for_in_vain(path: str, bot: Path) -> None:
     async def greets(proxy: ScriptedProxy, socket: web.WebSocketResponse) -> None:
@@ -202,7 +216,9 @@ async def test_check_tells_of_what_a_run_would_ask_for_in_vain(path: str, bot: P
 
     async with ScriptedProxy(greets).serving() as scripted:
         scripted.answers["GET", "/capabilities"] = [(200, {})]
-        command = ("run", "bot", *scripted.flags, "--check")
+        refusal = {"code": "UNSUPPORTED_OPERATION", "message": "no bars"}
+        scripted.answers["GET", "/bars/S:X"] = [(501, refusal)]
+        command = ("run", "bot", *scripted.flags, "--subscriptions=S:X:candle", "--check")
         done = await asyncio.to_thread(call, *command, cwd=bot)
         assert "USD, 0 open orders, 0 positions)" in done.stdout
         assert done.returncode == 0
