@@ -100,6 +100,16 @@ def test_an_execution_of_an_order_that_had_ended_is_booked_once_and_told() -> No
     assert len(book.anomalies) == 1
 
 
+def test_fills_that_were_forgotten_are_news_if_their_ids_are_used_again() -> None:
+    book, fill = Book(), execution(Side.BUY, 5, 10, 1, "p-1")
+    assert book.apply_trade(fill)
+    assert not book.apply_trade(fill)
+    book.forget_fills()
+    assert book.apply_trade(fill)
+    assert book.position("S:X").quantity == 10
+    assert len(book.recent_trades) == 1
+
+
 def test_an_order_never_becomes_less_filled() -> None:
     book = Book()
     book.load(ACCOUNT, [], [order(OrderStatus.OPEN)])

@@ -283,6 +283,15 @@ def test_a_change_counts_until_it_is_known_not_to_be_made() -> None:
     assert bench.allows(8)
 
 
+def test_an_order_is_expected_to_become_what_the_last_of_its_changes_makes_it() -> None:
+    bench = Bench(max_position_notional=Decimal(100))
+    order = bench.rest(2, limit_price=10)
+    for quantity in (Decimal(8), Decimal(5)):
+        assert changed(bench, order, quantity=quantity, remaining_quantity=quantity) is None
+        assert bench.risk.expected(order).quantity == quantity
+    assert not bench.allows(3), "it may still be 8 for a while"
+
+
 def test_a_change_that_was_made_counts_as_the_book_has_it() -> None:
     bench = Bench(max_position_notional=Decimal(100))
     order = bench.rest(2, limit_price=10)
