@@ -1,5 +1,6 @@
 """What a live run leaves behind."""
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -106,6 +107,27 @@ def test_positions_are_closed_while_an_earlier_order_has_no_answer(
 
     exchange = live_run(Adds(), wait, on_exit="flatten", network=network)
     assert [str(each.quantity) for each in exchange.trades()] == ["5", "5"]
+    assert exchange.positions() == []
+
+
+def test_no_task_of_the_strategy_opens_a_position_while_positions_are_closed() -> None:
+    class NeverStops(Strategy):
+        task: asyncio.Task[None] | None = None
+
+        def on_candle(self, candle: Candle) -> None:
+            if self.task is None:
+                self.task = asyncio.get_running_loop().create_task(self.buys_on())
+
+        async def buys_on(self) -> None:
+            while True:
+                self.buy("S:A", 1)
+                await sleep(0.2)
+
+    async def wait(runner: Runner) -> None:
+        await sleep(5)
+
+    exchange = live_run(NeverStops(), wait, on_exit="flatten")
+    assert len(exchange.trades()) > 10
     assert exchange.positions() == []
 
 

@@ -146,6 +146,17 @@ def test_a_loss_counts_from_what_is_allowed_on() -> None:
     assert bench.loss.reached == LOST
 
 
+def test_before_the_first_price_of_a_backtest_nothing_is_lost() -> None:
+    bench = Bench()
+    bench.loss.check_if_due()
+    bench.balance(890)  # the day has not begun
+    bench.loss.check_if_due()
+    assert not bench.loss.is_reached
+    bench.candle(100)
+    bench.balance(790)
+    assert bench.loss.is_reached
+
+
 def test_asking_changes_nothing() -> None:
     bench = Bench()
     bench.buy_ten()
