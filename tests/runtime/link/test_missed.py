@@ -544,6 +544,23 @@ def test_one_whose_answer_never_came_is_told_with_what_it_became(tmp_path: Path)
     play(tmp_path, story, network=LosesAnswers)
 
 
+class TellsNothing(MemoryNetwork):
+    """Answers arrive, but of the events only candles."""
+
+    def frame_sent(self, wire: Any, frame: bytes) -> None:
+        if b'"candle"' in frame or b'"connection"' in frame:
+            super().frame_sent(wire, frame)
+
+
+def test_one_of_which_only_the_answer_came_is_told_with_what_it_became(tmp_path: Path) -> None:
+    async def story(place: Place) -> None:
+        assert await place.live(Bot(buys(97)), 3) == ["start  0"]
+        await sleep(20)
+        assert await place.live(Bot(), 3) == ["start  1", "FILLED 97 1", "trade 97 1"]
+
+    play(tmp_path, story, network=TellsNothing)
+
+
 def test_so_are_the_legs_of_one_whose_answer_never_came(tmp_path: Path) -> None:
     async def story(place: Place) -> None:
         await place.live(Deaf(buys(97, stop_loss=92, take_profit=120)), 4)
