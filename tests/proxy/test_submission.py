@@ -203,14 +203,19 @@ def test_whoever_turns_away_all_orders_says_nothing_of_one_that_may_have_arrived
     assert (order.error, order.handle) == (None, ACCEPTED)
 
 
-def test_where_all_orders_are_turned_away_for_good_the_fate_of_such_a_one_is_unknown() -> None:
+@pytest.mark.parametrize(
+    "error", [ApiError(401, "UNAUTHORIZED", "no such key"), Unreachable("nobody there")]
+)
+def test_where_all_orders_are_turned_away_for_good_the_fate_of_such_a_one_is_unknown(
+    error: StrategyRuntimeError,
+) -> None:
     order, now = submission(dedupes=True), 0.0
     order.next(now)
     order.failed(ConnectionLost("reset"), now, None)
     while not order.is_done:
         now += order.next(now).seconds
         assert order.next(now).act is OrderAct.SEND
-        order.failed(ApiError(401, "UNAUTHORIZED", "no such key"), now, None)
+        order.failed(error, now, None)
     assert (order.sends, now) == (8, 15.75)
     assert isinstance(order.error, FateUnknown)
     assert str(order.error) == "S:X c-1: sent, and nobody can say whether it arrived: reset"
