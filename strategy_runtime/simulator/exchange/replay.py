@@ -148,6 +148,10 @@ class Replay:
         """Announce the candles of the bars that close, then the coarser candles that end."""
         state, agenda = self._state, self._agenda
         state.phase = Phase.BAR
+        if state.ledger.holdings:
+            for instrument in closing:  # warns before the candles, which come in a row
+                if instrument.row:
+                    self._nights.check_for_split(instrument)
         for instrument in closing:
             self._close_bar(instrument)
         for rollup in pop_all(agenda.rollups, state.now_ns):
@@ -157,8 +161,6 @@ class Replay:
 
     def _close_bar(self, instrument: Instrument) -> None:
         row = instrument.row
-        if row and self._state.ledger.holdings:
-            self._nights.check_for_split(instrument)
         if instrument.quotes is None:
             instrument.price = instrument.series.closes[row]
         if instrument.subscribed:

@@ -145,6 +145,25 @@ class Fails(Hears):
             raise ValueError("on purpose")
 
 
+class Holds(Hears):
+    def on_candles(self, candles: list[Candle]) -> None:
+        self.heard.append([each.symbol for each in candles])
+        if not self.positions:
+            self.buy("S:B", 1)
+
+
+async def test_a_day_that_looks_like_a_split_does_not_divide_an_instant() -> None:
+    found = ragged(set(), set(), set(), bars=0)
+    for series in found:
+        series.timeframe, series.step = "1d", 1440 * MINUTE
+        for number in range(4):
+            price = 10 if series.symbol == "S:B" and number == 3 else 20
+            series.append(number * series.step, price, price, price, price, 100.0)
+    heard, fills = await outcome(Holds(), found)
+    assert heard == [["S:A", "S:B", "S:C"]] * 4
+    assert len(fills) == 1, "held over the jump"
+
+
 async def test_its_failure_names_it_and_the_place() -> None:
     with pytest.raises(HookFailed, match=r"on_candles .*candle S:B 1970-01-01T00:01:00Z"):
         await outcome(Fails(), ragged(set(), set(), bars=4))
