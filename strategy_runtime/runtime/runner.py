@@ -123,8 +123,13 @@ class Runner:
         self._link = Link(
             strategy, venue, self._book, self._desk, self._delivery, rng or generator()
         )
-        self._gathering = self._delivery.dispatcher.gathering
-        self._division = Division(subscriptions, timeframe)
+        dispatcher = self._delivery.dispatcher
+        gathering = self._gathering = dispatcher.gathering
+        self._division = (
+            None
+            if gathering is None
+            else Division(gathering, dispatcher.candles, subscriptions, timeframe)
+        )
         self._stop_asked = asyncio.Event()
         self._shutdown = Shutdown(strategy, venue, self._desk, self._delivery, on_exit)
         self._loose_ends = LooseEnds(self._add_background_failure)
@@ -263,7 +268,7 @@ class Runner:
         if self._mode == "backtest":
             await check_not_started(self._venue, self._prefix, known.orders)
         await note_position_mode(self._venue, self._book)
-        if self._gathering is not None:
+        if self._division is not None:
             await ask_for_instants(self._venue, self._mode, self._division)
         resumed = await self._desk.doubts.resume()
         orders, journal = known.orders, self._journal
@@ -387,9 +392,10 @@ class Runner:
 
     async def _consume(self, deliver: Deliver) -> None:
         table = self._delivery.dispatcher.table
-        must_divide = self._gathering is not None and self._venue.direct is None
-        async for burst in self._venue.bursts():
-            await deliver(self._division.divided(burst) if must_divide else burst, table)
+        division = self._division if self._venue.direct is None else None
+        async for events in self._venue.bursts():
+            burst = events if division is None else division.divided(events)
+            await deliver(burst, table)
             if self._delivery.is_stopping:
                 # In process, asking for another event would make it happen first.
                 if self._venue.direct is None and self._shutdown.failed is None:

@@ -58,10 +58,9 @@ async def note_position_mode(venue: Venue, book: Book) -> None:
 
 async def ask_for_instants(venue: Venue, mode: Mode, division: Division) -> None:
     """Ask the venue to tell where the candles of each instant end, for `on_candles`."""
-    is_told = False
     with suppress(StrategyRuntimeError):
-        is_told = await venue.tell_instants()
-    if mode == "backtest" and not is_told and not division.is_exact:
+        division.is_told = await venue.tell_instants()
+    if mode == "backtest" and not (division.is_told or division.is_exact):
         _log.warning(
             "this proxy does not tell which candle of an instant is the last, so on_candles is "
             "called when the next instant has begun, and its orders fill a bar later: subscribe "

@@ -2,29 +2,25 @@
 
 A venue that knows which of them is the last says so, with `InstantClosed`. For others, an instant
 is over when every candle subscribed to has come, or when a candle of another instant comes, or,
-live, after two seconds.
+live, when none has come for two seconds.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
 from datetime import datetime
-from itertools import groupby
-from operator import attrgetter
 
 from strategy_runtime.clock import monotonic, ns_of, sleep
-from strategy_runtime.protocol.events import INSTANT_CLOSED, InstantClosed, Item
+from strategy_runtime.protocol.events import INSTANT_CLOSED, BacktestComplete, InstantClosed, Item
 from strategy_runtime.protocol.models import Candle
-from strategy_runtime.protocol.subscriptions import Subscriptions
+from strategy_runtime.protocol.subscriptions import Subscription, Subscriptions
 from strategy_runtime.protocol.timeframes import parse_timeframe
+from strategy_runtime.runtime.delivery.live_candles import LiveCandles
 from strategy_runtime.runtime.observer import Handler
 from strategy_runtime.strategy.hooks import Hook
 
-__all__ = ["Division", "Gathering", "by_instant"]
+__all__ = ["Division", "Gathering"]
 
 _PATIENCE_S = 2.0
-
-_Key = tuple[str, str]
-"""Symbol and timeframe."""
 
 
 class Gathering:
@@ -33,7 +29,7 @@ class Gathering:
     def __init__(self) -> None:
         self._together: list[Candle] = []
         self._begun = asyncio.Event()
-        self._began_at = 0.0
+        self._waits_since = 0.0
 
     def gathering(self, hook: Hook | None, *, is_live: bool) -> Hook:
         """Return a hook of candles that also gathers them."""
@@ -43,7 +39,7 @@ class Gathering:
 
         def gather(candle: Candle) -> Awaitable[None] | None:
             if is_live and not together:
-                self._began_at = monotonic()
+                self.wait_for_more()
                 self._begun.set()
             together.append(candle)
             return None if hook is None else hook(candle)
@@ -61,13 +57,32 @@ class Gathering:
 
         return close
 
+    def is_of_another(self, candle: Candle) -> bool:
+        """Whether the candles gathered end at another instant than this one."""
+        return bool(self._together) and self._together[0].end != candle.end
+
+    def by_instant(self, candles: Iterable[Candle]) -> Iterator[Item]:
+        """Iterate over candles in the order of their ends, with the end of each instant between.
+
+        The first of them may end with those gathered already.
+        """
+        for candle in candles:
+            if self.is_of_another(candle):
+                yield INSTANT_CLOSED
+            yield candle
+        yield INSTANT_CLOSED
+
+    def wait_for_more(self) -> None:
+        """Count the time to wait for other candles from now on."""
+        self._waits_since = monotonic()
+
     async def waits(self) -> AsyncIterator[None]:
         """Yield whenever the candles of an instant have waited too long for others."""
         while True:
             self._begun.clear()
             if not self._together:
                 await self._begun.wait()
-            await sleep(max(self._began_at + _PATIENCE_S - monotonic(), 0.0))
+            await sleep(max(self._waits_since + _PATIENCE_S - monotonic(), 0.0))
             if self._is_overdue:
                 yield
 
@@ -78,63 +93,85 @@ class Gathering:
 
     @property
     def _is_overdue(self) -> bool:
-        return bool(self._together) and monotonic() >= self._began_at + _PATIENCE_S
-
-
-def by_instant(candles: Iterable[Candle]) -> Iterator[Item]:
-    """Iterate over candles in the order of their ends, with the end of each instant between."""
-    yield INSTANT_CLOSED
-    for _, together in groupby(candles, attrgetter("end")):
-        yield from together
-        yield INSTANT_CLOSED
+        return bool(self._together) and monotonic() >= self._waits_since + _PATIENCE_S
 
 
 class Division:
     """Divides a stream of candles into instants.
 
     Args:
+        gathering: Has the candles of the current instant.
+        live_candles: Tells which candles will be passed over.
         timeframe: Default for subscriptions that name none.
 
     Attributes:
+        is_told: Whether the venue tells where instants end.
         is_exact: Whether the candles subscribed to are all known by name, so that the last one of
             an instant is recognised unless a bar is missing.
     """
 
-    def __init__(self, subscriptions: Subscriptions, timeframe: str) -> None:
+    def __init__(
+        self,
+        gathering: Gathering,
+        live_candles: LiveCandles,
+        subscriptions: Subscriptions,
+        timeframe: str,
+    ) -> None:
         candles = [each for each in subscriptions if each.event in ("candle", "*")]
+        self.is_told = False
         self.is_exact = bool(candles) and not any(
             "*" in (each.symbol, each.event, each.timeframe) for each in candles
         )
-        self._keys: dict[str, set[_Key]] = {}
+        self._gathering = gathering
+        self._live_candles = live_candles
+        self._timeframe = timeframe
+        self._by_timeframe: dict[str | None, list[Subscription]] = {}
+        self._by_symbol: dict[str, list[Subscription]] = {}
         for each in candles if self.is_exact else ():
-            text = each.timeframe or timeframe
-            self._keys.setdefault(text, set()).add((each.symbol, text))
+            self._by_timeframe.setdefault(each.timeframe, []).append(each)
+            self._by_symbol.setdefault(each.symbol, []).append(each)
         self._end: datetime | None = None
-        self._missing: set[_Key] = set()
+        self._missing: set[Subscription] = set()
 
     def divided(self, items: Iterator[Item]) -> Iterator[Item]:
         """Add the ends of instants to what comes."""
+        gathering = self._gathering
         for item in items:
-            if not isinstance(item, Candle):
+            if isinstance(item, BacktestComplete):
+                yield INSTANT_CLOSED
+            if not isinstance(item, Candle) or self._live_candles.passes_over(item):
                 yield item
                 continue
-            if item.end != self._end:
-                if self._end is not None:
-                    yield INSTANT_CLOSED
-                self._end, self._missing = item.end, self._due_at(item.end)
+            if gathering.is_of_another(item):
+                yield INSTANT_CLOSED
             yield item
-            key = item.symbol, item.timeframe
-            if key in self._missing:
-                self._missing.remove(key)
-                if not self._missing:
-                    yield INSTANT_CLOSED
+            gathering.wait_for_more()
+            if not self.is_told and self._is_last(item):
+                yield INSTANT_CLOSED
 
-    def _due_at(self, end: datetime) -> set[_Key]:
-        """Return the candles subscribed to that end at an instant."""
-        before = ns_of(end) - 1
+    def _is_last(self, candle: Candle) -> bool:
+        """Return whether, with this candle, all that end at its instant have come."""
+        met = {
+            each
+            for each in self._by_symbol.get(candle.symbol, ())
+            if each.takes_candle(candle.symbol, candle.timeframe)
+        }
+        if candle.end != self._end:
+            self._end, self._missing = candle.end, self._due_with(candle, met)
+        is_awaited = not met.isdisjoint(self._missing)
+        self._missing -= met
+        return is_awaited and not self._missing
+
+    def _due_with(self, candle: Candle, met: set[Subscription]) -> set[Subscription]:
+        """Return the subscriptions whose candles end at the same instant as the first of them.
+
+        Those like its own do, even if days are not those of UTC.
+        """
+        before, alike = ns_of(candle.end) - 1, {each.timeframe for each in met}
         return {
-            key
-            for text, keys in self._keys.items()
-            if parse_timeframe(text).span_around(before)[1] == before + 1
-            for key in keys
+            each
+            for timeframe, entries in self._by_timeframe.items()
+            if timeframe in alike
+            or parse_timeframe(timeframe or self._timeframe).span_around(before)[1] == before + 1
+            for each in entries
         }

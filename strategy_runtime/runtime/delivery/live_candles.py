@@ -49,13 +49,27 @@ class LiveCandles:
         """Accept, once for each symbol and timeframe, a candle older than the last as a restart."""
         self._may_go_back.update(self.latest)
 
+    def passes_over(self, candle: Candle) -> bool:
+        """Whether the handler of the stream will ignore a candle."""
+        key = candle.symbol, candle.timeframe
+        join, known = self._joins.get(key), self.latest.get(key)
+        if join is not None and candle.timestamp <= join.until:
+            return join.was_told
+        return known is not None and self._is_behind(candle, known)
+
+    def _is_behind(self, candle: Candle, known: Candle) -> bool:
+        if candle.stamp == known.stamp:
+            return True
+        key = candle.symbol, candle.timeframe
+        return candle.timestamp < known.timestamp and key not in self._may_go_back
+
     def once(self, handle: Handler, tell: Handler) -> Handler:
         """Wrap the handler of the stream so that each candle is handled once.
 
         Args:
             tell: Calls the hook for a candle that has been applied already.
         """
-        joins, latest, may_go_back = self._joins, self.latest, self._may_go_back
+        joins, latest = self._joins, self.latest
 
         def handle_once(candle: Candle) -> Awaitable[None] | None:
             key = candle.symbol, candle.timeframe
@@ -68,10 +82,10 @@ class LiveCandles:
             known = latest.get(key)
             # Runs at every candle: `stamp` is faster than `timestamp`, and of one type per venue.
             if known is not None and candle.stamp <= known.stamp:  # type: ignore[operator]
-                if candle.stamp == known.stamp or key not in may_go_back:
+                if self._is_behind(candle, known):
                     _warn_passed_over(candle, known)
                     return None
-                may_go_back.remove(key)
+                self._may_go_back.remove(key)
             latest[key] = candle
             return handle(candle)
 

@@ -19,7 +19,6 @@ from strategy_runtime.protocol.models import Candle
 from strategy_runtime.protocol.values import in_digits
 from strategy_runtime.runtime.book import Book
 from strategy_runtime.runtime.delivery import Deliver, Delivery
-from strategy_runtime.runtime.delivery.instants import by_instant
 from strategy_runtime.runtime.desk import TradingDesk
 from strategy_runtime.runtime.desk.doubts import ASK_AGAIN_AFTER_S
 from strategy_runtime.runtime.link.catching_up import by_symbol, missed_candles
@@ -206,7 +205,9 @@ class Link:
             return []
         if again and self._strategy.backfill:
             self._strategy._is_backfilling = True
-            await self._delivery.consume(by_instant(missed), dispatcher.table)
+            gathering = dispatcher.gathering
+            late = iter(missed) if gathering is None else gathering.by_instant(missed)
+            await self._delivery.consume(late, dispatcher.table)
             self._strategy._is_backfilling = False
             dispatcher.candles.join(missed, was_told=True)
         else:

@@ -1,5 +1,6 @@
 """`on_candles`: all candles of an instant together, in process, over sockets and live."""
 
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -9,16 +10,20 @@ from hypothesis import strategies as st
 
 from strategy_runtime import Candle, Event, HookFailed, OrderEvent, Strategy
 from strategy_runtime.clock import monotonic, sleep
-from strategy_runtime.protocol.events import InstantClosed
+from strategy_runtime.protocol.events import InstantClosed, Item
 from strategy_runtime.protocol.subscriptions import parse_subscriptions
 from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.runtime.delivery.instants import Division, Gathering
+from strategy_runtime.runtime.delivery.live_candles import LiveCandles
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.server import ProxyServer
 from strategy_runtime.simulator.venue import SimulatedVenue
+from tests.chaos import virtual_time
 from tests.chaos.plan import Fault, Kind
+from tests.chaos.virtual_time import VirtualLoop, VirtualTime
 from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, candle
 from tests.runtime.virtual_run import live_run
 from tests.simulator.support import MINUTE, no_short_cuts
@@ -201,9 +206,16 @@ async def test_over_sockets_it_is_the_same_whatever_bars_are_missing(
 
 
 async def over_sockets(
-    strategy: Strategy, *candles: dict[str, Any], features: list[str], subscriptions: str = ""
+    strategy: Strategy,
+    *candles: dict[str, Any],
+    features: list[str],
+    subscriptions: str = "",
+    acked: Callable[[], None] = lambda: None,
 ) -> list[list[str]]:
     """Run a backtest against a proxy that sends one candle after the other is acknowledged.
+
+    Args:
+        acked: Called after each of them.
 
     Returns:
         The acknowledgements.
@@ -214,6 +226,7 @@ async def over_sockets(
         for frame in candles:
             await proxy.say(socket, frame)
             await proxy.until_acked(frame["event_id"])
+            acked()
         await proxy.say(socket, COMPLETE)
         await proxy.until_acked("evt-end")
 
@@ -267,12 +280,142 @@ async def test_without_marks_and_names_it_is_over_when_the_next_begins_and_a_war
 ) -> None:
     strategy = Listens()
     await over_sockets(strategy, *UNMARKED, features=[])
-    assert strategy.heard == ["S:A", "S:B", "S:A+S:B", "S:A", "S:A", "S:A", "S:B"]
+    both = ["S:A", "S:B", "S:A+S:B"]
+    assert strategy.heard == [*both, "S:A", "S:A", *both], "the last one ends with the backtest"
     assert (
         "this proxy does not tell which candle of an instant is the last, so on_candles is called "
         "when the next instant has begun, and its orders fill a bar later: subscribe by symbol, as "
         "in S:AAPL:candle,S:MSFT:candle"
     ) in caplog.text
+
+
+def of_days(symbol: str, number: int, day: int, hour: int) -> dict[str, Any]:
+    frame = at(0, symbol, number)
+    started = f"2024-03-{day:02}T{hour:02}:00:00Z"
+    return frame | {"bar": frame["bar"] | {"timeframe": "1d", "timestamp": started}}
+
+
+@pytest.mark.parametrize("hour", [0, 5])
+@pytest.mark.parametrize("subscriptions", ["S:A:candle,S:B:candle", "S:A:candle_1d,S:B:candle_1d"])
+async def test_days_are_over_with_the_last_of_them_named_or_not_and_whenever_they_begin(
+    subscriptions: str, hour: int
+) -> None:
+    strategy = Listens()
+    known: list[str] = []
+    rows = [("S:A", 1, 4), ("S:B", 2, 4), ("S:A", 3, 5), ("S:B", 4, 5)]
+    days = [of_days(*row, hour) for row in rows]
+    await over_sockets(
+        strategy,
+        *days,
+        features=[],
+        subscriptions=subscriptions,
+        acked=lambda: known.append(strategy.heard[-1]),
+    )
+    assert known == ["S:A", "S:A+S:B"] * 2
+
+
+async def test_marked_candles_of_several_timeframes_are_one_instant() -> None:
+    strategy = Listens()
+    frames = [at(4, symbol, number) for number, symbol in enumerate(["S:A", "S:B", "S:A", "S:B"])]
+    for frame in frames[2:]:
+        frame["bar"] |= {"timeframe": "5m", "timestamp": "2024-03-04T14:00:00Z"}
+    for frame in frames[:3]:
+        frame["more"] = True
+    wanted = "S:A:candle,S:B:candle"
+    await over_sockets(strategy, *frames, features=["instants"], subscriptions=wanted)
+    assert strategy.heard == ["S:A", "S:B", "S:A", "S:B", "S:A+S:B+S:A+S:B"]
+
+
+class Quits(Listens):
+    def on_candles(self, candles: list[Candle]) -> None:
+        super().on_candles(candles)
+        self.quit("on purpose")
+
+
+@pytest.mark.parametrize("subscriptions", ["", "S:A:candle,S:B:candle"])
+async def test_a_run_that_quits_there_acknowledges_what_it_was_told_and_no_more(
+    subscriptions: str,
+) -> None:
+    strategy = Quits()
+
+    async def scene(proxy: ScriptedProxy, socket: Any) -> None:
+        await proxy.say(socket, CONNECTED, *UNMARKED)
+        await proxy.until_acked("evt-2")
+
+    async with ScriptedProxy(scene).serving() as proxy:
+        proxy.answers["GET", "/capabilities"] = [(200, {"features": []})]
+        wanted = parse_subscriptions(subscriptions)
+        venue = ProxyVenue(proxy.endpoints, is_live=False, subscriptions=wanted)
+        await Runner(strategy, venue, mode="backtest", subscriptions=wanted).run()
+        assert [each for ack in proxy.acks for each in ack] == ["evt-1", "evt-2"]
+    assert strategy.heard == ["S:A", "S:B", "S:A+S:B"]
+
+
+# What comes late
+
+
+def bar(symbol: str, minute: int) -> Candle:
+    return Candle(symbol, "1m", datetime(2024, 3, 4, 14, minute, tzinfo=UTC), 10, 10, 10, 10)
+
+
+class Gathered:
+    """Candles as they are gathered live from a proxy that marks nothing."""
+
+    def __init__(self) -> None:
+        self.together: list[list[str]] = []
+        self.gathering, candles = Gathering(), LiveCandles()
+        gather = self.gathering.gathering(None, is_live=True)
+        self.handle = candles.once(gather, gather)
+        self.close = self.gathering.closing(self.hear)
+        self.division = Division(self.gathering, candles, parse_subscriptions(""), "1m")
+
+    def hear(self, candles: list[Candle]) -> None:
+        self.together.append([f"{each.symbol}@{each.timestamp:%M}" for each in candles])
+
+    def take(self, items: Iterator[Item]) -> None:
+        for item in items:
+            if isinstance(item, InstantClosed):
+                self.close(item)
+            else:
+                self.handle(item)
+
+
+def test_a_candle_that_comes_again_amid_an_instant_does_not_end_it() -> None:
+    gathered = Gathered()
+    rows = [("A", 1), ("B", 1), ("A", 2), ("A", 1), ("B", 2), ("A", 3)]
+    gathered.take(gathered.division.divided(bar(*row) for row in rows))
+    assert gathered.together == [["A@01", "B@01"], ["A@02", "B@02"]]
+
+
+def test_a_candle_that_comes_late_amid_another_instant_is_not_mixed_with_it() -> None:
+    gathered = Gathered()
+    rows = [("A", 2), ("B", 1), ("B", 2), ("A", 3)]
+    gathered.take(gathered.division.divided(bar(*row) for row in rows))
+    assert gathered.together == [["A@02"], ["B@01"], ["B@02"]]
+
+
+def test_missed_candles_join_those_of_their_instant_that_came_before_the_gap() -> None:
+    gathered = Gathered()
+    gathered.take(iter([bar("A", 1)]))
+    rows = [("B", 1), ("A", 2), ("B", 2)]
+    gathered.take(gathered.gathering.by_instant(bar(*row) for row in rows))
+    assert gathered.together == [["A@01", "B@01"], ["A@02", "B@02"]]
+
+
+def test_the_time_that_a_hook_takes_is_not_counted_as_waiting() -> None:
+    async def work() -> list[bool]:
+        gathered = Gathered()
+        for item in gathered.division.divided(iter([bar("A", 1)])):
+            gathered.take(iter([item]))
+            await sleep(3)
+        ends = []
+        for _ in range(3):
+            ends.append(any(gathered.gathering.end_if_overdue()))
+            await sleep(1)
+        return ends
+
+    loop = VirtualLoop()
+    assert virtual_time.run(work(), loop, VirtualTime(loop)) == [False, False, True]
 
 
 # Live
