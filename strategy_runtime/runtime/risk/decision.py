@@ -6,7 +6,7 @@ count.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, Self
@@ -81,6 +81,7 @@ class Risk:
 
     Args:
         seconds: The time of the run; only differences matter.
+        cancelled: Ids of orders whose cancel was answered; the book may not have it yet.
         days, present: See `DailyLoss`.
 
     Attributes:
@@ -92,6 +93,7 @@ class Risk:
         limits: Limits,
         book: Book,
         seconds: Callable[[], float],
+        cancelled: Container[str] = (),
         days: Days | None = None,
         present: Callable[[], datetime] | None = None,
     ) -> None:
@@ -101,6 +103,7 @@ class Risk:
         self._limits = limits
         self._book = book
         self._seconds = seconds
+        self._cancelled = cancelled
         self._judges_size = bool(replace(limits, max_orders_per_minute=None))
         self._most, self._most_held = limits.max_order_notional, limits.max_position_notional
         self._judges_value = self._most is not None or self._most_held is not None
@@ -262,7 +265,7 @@ class Risk:
         return [
             self._about_to_be(other) if self._changes else other
             for other in self._book.orders(order.symbol, beside=order.key)
-            if other.side is order.side
+            if other.side is order.side and other.id not in self._cancelled
         ]
 
     def _about_to_be(self, order: Order) -> Order:

@@ -52,7 +52,7 @@ class LimitedDesk(TradingDesk):
         super().__init__(venue, book, clock, *others, **options)
         self._compares_changes = True
         present = now if self.mode == "live" else None
-        self._risk = Risk(limits, book, clock.seconds, days, present)
+        self._risk = Risk(limits, book, clock.seconds, self._cancelled, days, present)
 
     @property
     def risk_state(self) -> RiskState:

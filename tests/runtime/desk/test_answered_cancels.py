@@ -1,11 +1,15 @@
 """A cancel that has been answered, while the event of the order's end is still to come."""
 
+from decimal import Decimal
+
 import pytest
 from aiohttp import web
 
 from strategy_runtime import Candle, OrderEvent, OrderStatus, Strategy, Ticket
 from strategy_runtime.protocol.models import Order
 from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.runtime.risk.limited import desk_for
+from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.server import ProxyServer
 from strategy_runtime.simulator.venue import SimulatedVenue
@@ -151,6 +155,31 @@ async def test_in_a_backtest_a_cancelled_order_is_not_listed_in_the_next_hook(
         venue = ProxyVenue(endpoints, is_live=False)
         await Runner(over_sockets, venue, mode="backtest").run()
     assert over_sockets.seen == strategy.seen
+
+
+class Renews(Strategy):
+    """Cancels its bid at the candle of one symbol, and places another at that of the next."""
+
+    def on_candle(self, candle: Candle) -> None:
+        if candle.symbol == A:
+            self.cancel_all()
+        else:
+            self.buy(A, 10, limit=1)
+
+
+class RenewsAndHears(Renews):
+    def on_order(self, event: OrderEvent) -> None: ...
+
+
+@pytest.mark.parametrize("kind", [Renews, RenewsAndHears])
+async def test_a_cancelled_order_does_not_count_for_the_limits_of_the_next_hook(
+    kind: type[Strategy],
+) -> None:
+    exchange = market(*[5.0] * 8, symbols=(A, B))
+    desk = desk_for(Limits(max_position_notional=Decimal(15)))
+    runner = Runner(kind(), SimulatedVenue(exchange), mode="backtest", desk=desk)
+    await runner.run()
+    assert (len(exchange.outcome().orders), runner.refused_orders) == (8, 0)
 
 
 class CancelsTwice(Strategy):
