@@ -286,7 +286,7 @@ class Delivery:
             case CandleRun():
                 event = item.last
             case InstantClosed():
-                event = self._clock.latest
+                event = None if dispatcher.gathering is None else dispatcher.gathering.latest
             case _:
                 event = item
         kind: type[Any] = InstantClosed if isinstance(item, InstantClosed) else type(event)

@@ -24,9 +24,14 @@ _PATIENCE_S = 2.0
 
 
 class Gathering:
-    """Gathers the candles of an instant, until it is over."""
+    """Gathers the candles of an instant, until it is over.
+
+    Attributes:
+        latest: The last candle of the instant that was over last.
+    """
 
     def __init__(self) -> None:
+        self.latest: Candle | None = None
         self._together: list[Candle] = []
         self._begun = asyncio.Event()
         self._waits_since = 0.0
@@ -51,9 +56,12 @@ class Gathering:
         together = self._together
 
         def close(event: InstantClosed) -> Awaitable[None] | None:
+            if not together:
+                return None
             candles = together.copy()
             together.clear()
-            return hook(candles) if candles else None
+            self.latest = candles[-1]
+            return hook(candles)
 
         return close
 
@@ -70,7 +78,12 @@ class Gathering:
             if self.is_of_another(candle):
                 yield INSTANT_CLOSED
             yield candle
-        yield INSTANT_CLOSED
+        yield from self.end()
+
+    def end(self) -> Iterator[Item]:
+        """End the instant, if any candle of it has come."""
+        if self._together:
+            yield INSTANT_CLOSED
 
     def wait_for_more(self) -> None:
         """Count the time to wait for other candles from now on."""
@@ -137,8 +150,10 @@ class Division:
         """Add the ends of instants to what comes."""
         gathering = self._gathering
         for item in items:
-            if isinstance(item, BacktestComplete):
-                yield INSTANT_CLOSED
+            if isinstance(item, InstantClosed | BacktestComplete):
+                yield from gathering.end()
+            if isinstance(item, InstantClosed):
+                continue
             if not isinstance(item, Candle) or self._live_candles.passes_over(item):
                 yield item
                 continue

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from strategy_runtime import Candle, Event, HookFailed, OrderEvent, Strategy
 from strategy_runtime.clock import monotonic, sleep
-from strategy_runtime.protocol.events import InstantClosed, Item
+from strategy_runtime.protocol.events import INSTANT_CLOSED, InstantClosed, Item
 from strategy_runtime.protocol.subscriptions import parse_subscriptions
 from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.runtime.delivery.instants import Division, Gathering
@@ -326,6 +326,18 @@ async def test_marked_candles_of_several_timeframes_are_one_instant() -> None:
     assert strategy.heard == ["S:A", "S:B", "S:A", "S:B", "S:A+S:B+S:A+S:B"]
 
 
+class FailsAtOnce(Strategy):
+    def on_candles(self, candles: list[Candle]) -> None:
+        raise ValueError("on purpose")
+
+
+async def test_its_failure_names_the_last_of_its_candles_whatever_came_since() -> None:
+    quote = {"symbol": "S:A", "bid": "9", "ask": "10", "timestamp": "2024-03-04T14:02:30Z"}
+    later = {"type": "quote", "event_id": "evt-2", "quote": quote}
+    with pytest.raises(HookFailed, match=r"on_candles .*candle S:A 2024-03-04T14:01:00Z"):
+        await over_sockets(FailsAtOnce(), at(1, "S:A", 1), later, at(2, "S:A", 3), features=[])
+
+
 class Quits(Listens):
     def on_candles(self, candles: list[Candle]) -> None:
         super().on_candles(candles)
@@ -392,6 +404,12 @@ def test_a_candle_that_comes_late_amid_another_instant_is_not_mixed_with_it() ->
     rows = [("A", 2), ("B", 1), ("B", 2), ("A", 3)]
     gathered.take(gathered.division.divided(bar(*row) for row in rows))
     assert gathered.together == [["A@02"], ["B@01"], ["B@02"]]
+
+
+def test_an_instant_without_candles_is_not_told() -> None:
+    gathered = Gathered()
+    items: list[Item] = [INSTANT_CLOSED, bar("A", 1), INSTANT_CLOSED, INSTANT_CLOSED]
+    assert list(map(type, gathered.division.divided(iter(items)))) == [Candle]
 
 
 def test_missed_candles_join_those_of_their_instant_that_came_before_the_gap() -> None:
