@@ -80,7 +80,7 @@ class Strategy(IndicatorMethods):
     Attributes:
         lookback: How many candles of each symbol `history` keeps; 0 keeps none.
         backfill: Whether candles that closed while a live connection was lost also come to
-            `on_candle`, late; `is_backfilling` is true while they do.
+            `on_candle` and `on_candles`, late; `is_backfilling` is true while they do.
     """
 
     lookback: ClassVar[int] = 0

@@ -194,7 +194,7 @@ class Link:
         await self._delivery.report_anomalies()
 
     async def _catch_up(self, again: bool) -> list[Candle]:
-        """Feed missed candles to indicators and history, or with `backfill` to `on_candle`."""
+        """Feed missed candles to indicators and history, or with `backfill` to the hooks, too."""
         dispatcher = self._dispatcher
         try:
             missed = await missed_candles(self._venue, dispatcher.candles.latest)
