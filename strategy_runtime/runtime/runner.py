@@ -397,8 +397,10 @@ class Runner:
             burst = events if division is None else division.divided(events)
             await deliver(burst, table)
             if self._delivery.is_stopping:
-                # In process, asking for another event would make it happen first.
-                if self._venue.direct is None and self._shutdown.failed is None:
+                # In process, asking for another event would make it happen first; over a network,
+                # the last orders of a backtest would still fill.
+                has_quit = self._mode == "backtest" and self.quit_reason is not None
+                if self._venue.direct is None and self._shutdown.failed is None and not has_quit:
                     self._shutdown.last_burst = burst
                 return
 

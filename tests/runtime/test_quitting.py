@@ -1,20 +1,27 @@
 """A strategy that quits: the run ends cleanly after the current hook, and reports the reason."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import datetime
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from strategy_runtime import Candle, OrderEvent, OrderStatus, Strategy, Trade
 from strategy_runtime.clock import sleep
-from strategy_runtime.proxy import ProxyVenue
+from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.runtime.shutdown import OnExit
+from strategy_runtime.runtime.venue import Venue
+from strategy_runtime.simulator.exchange import Exchange
+from strategy_runtime.simulator.server import ProxyServer
+from strategy_runtime.simulator.venue import SimulatedVenue
 from tests.chaos.plan import Fault, Kind
 from tests.proxy.scripted import CONNECTED, ScriptedProxy, candle
 from tests.runtime.virtual_run import live_run
+from tests.simulator.support import market
 
 A = "S:A"
 
@@ -131,7 +138,7 @@ async def test_a_reason_is_a_text() -> None:
         assert pilot.quit_reason is None
 
 
-async def test_over_a_network_the_event_in_hand_is_acknowledged_and_no_other(
+async def test_over_a_network_nothing_is_acknowledged_that_would_let_the_last_orders_fill(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
@@ -149,9 +156,38 @@ async def test_over_a_network_the_event_in_hand_is_acknowledged_and_no_other(
         "on_candle",
         "on_stop",
     ]
-    assert {each for ack in proxy.acks for each in ack} == {"evt-1"}
+    assert proxy.acks == []
     assert sum(each[0] == "POST" for each in proxy.requests) == 2
     assert "Quits ends the run: that will do" in caplog.messages
+
+
+class QuitsLater(Strategy):
+    """Quits when its order has been accepted."""
+
+    def on_candle(self, candle: Candle) -> None:
+        self.buy(A, 1)
+
+    def on_order(self, event: OrderEvent) -> None:
+        self.quit("that will do")
+
+
+async def test_over_sockets_a_run_that_is_quit_leaves_what_it_leaves_in_process() -> None:
+    async def left(connect: Callable[[Exchange], AbstractAsyncContextManager[Venue]]) -> list[Any]:
+        exchange = market(10, 11, 12)
+        async with connect(exchange) as venue:
+            await Runner(QuitsLater(), venue, mode="backtest").run()
+        return [exchange.now_ns, exchange.orders(), exchange.trades(), exchange.account()]
+
+    @asynccontextmanager
+    async def over_sockets(exchange: Exchange) -> AsyncIterator[Venue]:
+        async with ProxyServer(exchange, ws_port=0, rest_port=0) as server:
+            endpoints = Endpoints(ws_url=server.ws_url, rest_url=server.rest_url)
+            yield ProxyVenue(endpoints, is_live=False)
+            await sleep(0.05)  # time for what an acknowledgement would set off
+
+    in_process = await left(lambda exchange: nullcontext(SimulatedVenue(exchange)))
+    assert len(in_process[1]) == 1
+    assert await left(over_sockets) == in_process
 
 
 # Live
