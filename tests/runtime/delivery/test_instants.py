@@ -344,22 +344,25 @@ class Quits(Listens):
         self.quit("on purpose")
 
 
-@pytest.mark.parametrize("subscriptions", ["", "S:A:candle,S:B:candle"])
-async def test_a_run_that_quits_there_acknowledges_what_it_was_told_and_no_more(
-    subscriptions: str,
+@pytest.mark.parametrize(
+    ("subscriptions", "acknowledged"),
+    [("", ["evt-1", "evt-2"]), ("S:A:candle,S:B:candle", ["evt-1"])],
+)
+async def test_a_run_that_quits_there_acknowledges_what_came_before_and_no_more(
+    subscriptions: str, acknowledged: list[str]
 ) -> None:
     strategy = Quits()
 
     async def scene(proxy: ScriptedProxy, socket: Any) -> None:
         await proxy.say(socket, CONNECTED, *UNMARKED)
-        await proxy.until_acked("evt-2")
+        await proxy.until_closed(socket)
 
     async with ScriptedProxy(scene).serving() as proxy:
         proxy.answers["GET", "/capabilities"] = [(200, {"features": []})]
         wanted = parse_subscriptions(subscriptions)
         venue = ProxyVenue(proxy.endpoints, is_live=False, subscriptions=wanted)
         await Runner(strategy, venue, mode="backtest", subscriptions=wanted).run()
-        assert [each for ack in proxy.acks for each in ack] == ["evt-1", "evt-2"]
+    assert [each for ack in proxy.acks for each in ack] == acknowledged
     assert strategy.heard == ["S:A", "S:B", "S:A+S:B"]
 
 
