@@ -97,7 +97,7 @@ class Subscriptions:
     def wants_candle(self, symbol: str, timeframe: str) -> bool:
         """Whether a closed bar is wanted; without entries, all are."""
         return not self._entries or any(
-            entry.takes_candle(symbol, timeframe) for entry in self._entries
+            entry.takes_candle(symbol, timeframe) for entry in self.of(symbol)
         )
 
     def wants_quote(self, symbol: str) -> bool:

@@ -11,17 +11,16 @@ from aiohttp import web
 
 from strategy_runtime import Candle, OrderEvent, OrderStatus, Strategy, Trade
 from strategy_runtime.clock import sleep
-from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.proxy import ProxyVenue
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.runtime.shutdown import OnExit
 from strategy_runtime.runtime.venue import Venue
 from strategy_runtime.simulator.exchange import Exchange
-from strategy_runtime.simulator.server import ProxyServer
 from strategy_runtime.simulator.venue import SimulatedVenue
 from tests.chaos.plan import Fault, Kind
 from tests.proxy.scripted import CONNECTED, ScriptedProxy, candle
 from tests.runtime.virtual_run import live_run
-from tests.simulator.support import market
+from tests.simulator.support import market, over_sockets
 
 A = "S:A"
 
@@ -179,15 +178,14 @@ async def test_over_sockets_a_run_that_is_quit_leaves_what_it_leaves_in_process(
         return [exchange.now_ns, exchange.orders(), exchange.trades(), exchange.account()]
 
     @asynccontextmanager
-    async def over_sockets(exchange: Exchange) -> AsyncIterator[Venue]:
-        async with ProxyServer(exchange, ws_port=0, rest_port=0) as server:
-            endpoints = Endpoints(ws_url=server.ws_url, rest_url=server.rest_url)
-            yield ProxyVenue(endpoints, is_live=False)
-            await sleep(0.05)  # time for what an acknowledgement would set off
+    async def with_time(exchange: Exchange) -> AsyncIterator[Venue]:
+        async with over_sockets(exchange) as venue:
+            yield venue
+            await sleep(0.05)  # for what an acknowledgement would set off
 
     in_process = await left(lambda exchange: nullcontext(SimulatedVenue(exchange)))
     assert len(in_process[1]) == 1
-    assert await left(over_sockets) == in_process
+    assert await left(with_time) == in_process
 
 
 # Live

@@ -1,8 +1,8 @@
 """Helpers to drive an exchange by hand: flat bars, short forms of orders, single phases."""
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,8 @@ from hypothesis import settings
 
 from strategy_runtime import OrderType, Side
 from strategy_runtime.protocol.models import OrderRequest
+from strategy_runtime.protocol.subscriptions import EVERYTHING, Subscriptions
+from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.exchange.outlook import Outlook
@@ -18,6 +20,7 @@ from strategy_runtime.simulator.exchange.plain import PlainOrders
 from strategy_runtime.simulator.market import Phase
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.resting import RestingOrders
+from strategy_runtime.simulator.server import ProxyServer
 
 MANY = (8 if os.environ.get("HYPOTHESIS_PROFILE") == "ci" else 3) * settings().max_examples
 """Number of examples for a property of the whole exchange."""
@@ -50,6 +53,16 @@ def no_short_cuts() -> Iterator[None]:
         patch.setattr(Outlook, "lanes", lambda self: [])
         patch.setattr(PlainOrders, "accept", lambda self, request: None)
         yield
+
+
+@asynccontextmanager
+async def over_sockets(
+    exchange: Exchange, subscriptions: Subscriptions = EVERYTHING
+) -> AsyncIterator[ProxyVenue]:
+    """Serve an exchange in lock-step, and give the venue of a strategy that connects to it."""
+    async with ProxyServer(exchange, ws_port=0, rest_port=0) as server:
+        endpoints = Endpoints(ws_url=server.ws_url, rest_url=server.rest_url)
+        yield ProxyVenue(endpoints, is_live=False, subscriptions=subscriptions)
 
 
 def next_phase(exchange: Exchange, phases: Iterator[None]) -> None:

@@ -31,7 +31,6 @@ from strategy_runtime.clock import ns_of, sleep
 from strategy_runtime.demo import PRICES
 from strategy_runtime.protocol.enums import OrderStatus, PositionMode
 from strategy_runtime.protocol.subscriptions import parse_subscriptions
-from strategy_runtime.proxy import Endpoints, ProxyVenue
 from strategy_runtime.runtime.delivery import runs
 from strategy_runtime.runtime.delivery.runs import CandleRuns
 from strategy_runtime.runtime.risk import daily_loss
@@ -46,11 +45,10 @@ from strategy_runtime.simulator.exchange.plain import PlainOrders
 from strategy_runtime.simulator.exchange.state import State
 from strategy_runtime.simulator.options import ExchangeOptions
 from strategy_runtime.simulator.outcome import LIQUIDATION, Fill, Outcome
-from strategy_runtime.simulator.server import ProxyServer
 from strategy_runtime.simulator.splits import Split
 from strategy_runtime.simulator.valuation import Valuation
 from strategy_runtime.simulator.venue import SimulatedVenue
-from tests.simulator.support import MANY, no_short_cuts
+from tests.simulator.support import MANY, no_short_cuts, over_sockets
 
 SYMBOLS = ("S:A", "S:B")
 HOUR = 60 * 60 * 10**9
@@ -918,14 +916,12 @@ def test_a_strategy_sees_the_same_over_sockets_as_in_process(
 ) -> None:
     outcome, in_process = run(kind, market, plan, options, limits, pauses=pauses)
     exchange = Exchange(series_of(market, pauses=pauses), ExchangeOptions(**options))
-    over_sockets = kind(plan, exchange)
+    strategy = kind(plan, exchange)
 
     async def serve() -> None:
-        async with ProxyServer(exchange, ws_port=0, rest_port=0) as server:
-            endpoints = Endpoints(ws_url=server.ws_url, rest_url=server.rest_url)
-            venue = ProxyVenue(endpoints, is_live=False)
-            await Runner(over_sockets, venue, mode="backtest", desk=desk_for(limits)).run()
+        async with over_sockets(exchange) as venue:
+            await Runner(strategy, venue, mode="backtest", desk=desk_for(limits)).run()
 
     asyncio.run(serve())
-    assert over_sockets.seen == in_process.seen
+    assert strategy.seen == in_process.seen
     assert exchange.outcome().fills == outcome.fills

@@ -137,12 +137,11 @@ class Division:
         )
         self._gathering = gathering
         self._live_candles = live_candles
+        self._subscriptions = subscriptions
         self._timeframe = timeframe
         self._by_timeframe: dict[str | None, list[Subscription]] = {}
-        self._by_symbol: dict[str, list[Subscription]] = {}
         for each in candles if self.is_exact else ():
             self._by_timeframe.setdefault(each.timeframe, []).append(each)
-            self._by_symbol.setdefault(each.symbol, []).append(each)
         self._end: datetime | None = None
         self._missing: set[Subscription] = set()
 
@@ -168,7 +167,7 @@ class Division:
         """Return whether, with this candle, all that end at its instant have come."""
         met = {
             each
-            for each in self._by_symbol.get(candle.symbol, ())
+            for each in self._subscriptions.of(candle.symbol)
             if each.takes_candle(candle.symbol, candle.timeframe)
         }
         if candle.end != self._end:

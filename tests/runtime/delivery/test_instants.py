@@ -12,21 +12,20 @@ from strategy_runtime import Candle, Event, HookFailed, OrderEvent, Strategy
 from strategy_runtime.clock import monotonic, sleep
 from strategy_runtime.protocol.events import INSTANT_CLOSED, InstantClosed, Item
 from strategy_runtime.protocol.subscriptions import parse_subscriptions
-from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.proxy import ProxyVenue
 from strategy_runtime.runtime.delivery.instants import Division, Gathering
 from strategy_runtime.runtime.delivery.live_candles import LiveCandles
 from strategy_runtime.runtime.runner import Runner
 from strategy_runtime.simulator.data.series import BarSeries
 from strategy_runtime.simulator.exchange import Exchange
 from strategy_runtime.simulator.options import ExchangeOptions
-from strategy_runtime.simulator.server import ProxyServer
 from strategy_runtime.simulator.venue import SimulatedVenue
 from tests.chaos import virtual_time
 from tests.chaos.plan import Fault, Kind
 from tests.chaos.virtual_time import VirtualLoop, VirtualTime
 from tests.proxy.scripted import COMPLETE, CONNECTED, ScriptedProxy, candle
 from tests.runtime.virtual_run import live_run
-from tests.simulator.support import MINUTE, no_short_cuts
+from tests.simulator.support import MINUTE, no_short_cuts, over_sockets
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -196,16 +195,14 @@ async def test_over_sockets_it_is_the_same_whatever_bars_are_missing(
 
     wanted = parse_subscriptions(subscriptions)
     exchange, strategy = Exchange(data()), kind()
-    async with ProxyServer(exchange, ws_port=0, rest_port=0) as server:
-        endpoints = Endpoints(ws_url=server.ws_url, rest_url=server.rest_url)
-        venue = ProxyVenue(endpoints, is_live=False, subscriptions=wanted)
+    async with over_sockets(exchange, wanted) as venue:
         await Runner(strategy, venue, mode="backtest", subscriptions=wanted).run()
     expected = await outcome(kind(), data()[: 2 if subscriptions else 3])
     assert len(exchange.fills) > 10
     assert (strategy.heard, fills_of(exchange)) == expected
 
 
-async def over_sockets(
+async def one_by_one(
     strategy: Strategy,
     *candles: dict[str, Any],
     features: list[str],
@@ -260,7 +257,7 @@ UNMARKED = [at(1, "S:A", 1), at(1, "S:B", 2), at(2, "S:A", 3), at(3, "S:A", 4), 
 async def test_a_proxy_that_marks_candles_is_believed() -> None:
     strategy = Listens()
     marked = [at(1, "S:A", 1, more=True), at(1, "S:B", 2), at(2, "S:A", 3)]
-    await over_sockets(strategy, *marked, features=["instants"])
+    await one_by_one(strategy, *marked, features=["instants"])
     assert strategy.heard == ["S:A", "S:B", "S:A+S:B", "S:A", "S:A"]
 
 
@@ -269,7 +266,7 @@ async def test_without_marks_an_instant_is_over_when_all_that_is_subscribed_to_h
 ) -> None:
     strategy = Listens()
     wanted = "S:A:candle,S:B:candle_1m"
-    await over_sockets(strategy, *UNMARKED, features=[], subscriptions=wanted)
+    await one_by_one(strategy, *UNMARKED, features=[], subscriptions=wanted)
     first, missing = ["S:A", "S:B", "S:A+S:B"], ["S:A", "S:A"]  # the latter one comes late
     assert strategy.heard == [*first, *missing, *first]
     assert "on_candles" not in caplog.text
@@ -279,7 +276,7 @@ async def test_without_marks_and_names_it_is_over_when_the_next_begins_and_a_war
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     strategy = Listens()
-    await over_sockets(strategy, *UNMARKED, features=[])
+    await one_by_one(strategy, *UNMARKED, features=[])
     both = ["S:A", "S:B", "S:A+S:B"]
     assert strategy.heard == [*both, "S:A", "S:A", *both], "the last one ends with the backtest"
     assert (
@@ -304,7 +301,7 @@ async def test_days_are_over_with_the_last_of_them_named_or_not_and_whenever_the
     known: list[str] = []
     rows = [("S:A", 1, 4), ("S:B", 2, 4), ("S:A", 3, 5), ("S:B", 4, 5)]
     days = [of_days(*row, hour) for row in rows]
-    await over_sockets(
+    await one_by_one(
         strategy,
         *days,
         features=[],
@@ -322,7 +319,7 @@ async def test_marked_candles_of_several_timeframes_are_one_instant() -> None:
     for frame in frames[:3]:
         frame["more"] = True
     wanted = "S:A:candle,S:B:candle"
-    await over_sockets(strategy, *frames, features=["instants"], subscriptions=wanted)
+    await one_by_one(strategy, *frames, features=["instants"], subscriptions=wanted)
     assert strategy.heard == ["S:A", "S:B", "S:A", "S:B", "S:A+S:B+S:A+S:B"]
 
 
@@ -335,7 +332,7 @@ async def test_its_failure_names_the_last_of_its_candles_whatever_came_since() -
     quote = {"symbol": "S:A", "bid": "9", "ask": "10", "timestamp": "2024-03-04T14:02:30Z"}
     later = {"type": "quote", "event_id": "evt-2", "quote": quote}
     with pytest.raises(HookFailed, match=r"on_candles .*candle S:A 2024-03-04T14:01:00Z"):
-        await over_sockets(FailsAtOnce(), at(1, "S:A", 1), later, at(2, "S:A", 3), features=[])
+        await one_by_one(FailsAtOnce(), at(1, "S:A", 1), later, at(2, "S:A", 3), features=[])
 
 
 class Quits(Listens):

@@ -7,14 +7,13 @@ from aiohttp import web
 
 from strategy_runtime import Candle, OrderEvent, OrderStatus, Strategy, Ticket
 from strategy_runtime.protocol.models import Order
-from strategy_runtime.proxy import Endpoints, ProxyVenue
+from strategy_runtime.proxy import ProxyVenue
 from strategy_runtime.runtime.risk.limited import desk_for
 from strategy_runtime.runtime.risk.limits import Limits
 from strategy_runtime.runtime.runner import Runner
-from strategy_runtime.simulator.server import ProxyServer
 from strategy_runtime.simulator.venue import SimulatedVenue
 from tests.proxy.scripted import CONNECTED, ScriptedProxy, at_once, candle
-from tests.simulator.support import A, B, market
+from tests.simulator.support import A, B, market, over_sockets
 
 BID = {"symbol": "S:X", "side": "BUY", "order_type": "LIMIT", "limit_price": "9", "quantity": "5"}
 
@@ -149,12 +148,10 @@ async def test_in_a_backtest_a_cancelled_order_is_not_listed_in_the_next_hook(
     strategy, exchange = kind(), market(*[5.0] * 8, symbols=(A, B))
     await Runner(strategy, SimulatedVenue(exchange), mode="backtest").run()
     assert strategy.seen == [[], *([f"ord-{number}"] for number in range(1, 16))]
-    over_sockets, exchange = kind(), market(*[5.0] * 8, symbols=(A, B))
-    async with ProxyServer(exchange, ws_port=0, rest_port=0) as server:
-        endpoints = Endpoints(ws_url=server.ws_url, rest_url=server.rest_url)
-        venue = ProxyVenue(endpoints, is_live=False)
-        await Runner(over_sockets, venue, mode="backtest").run()
-    assert over_sockets.seen == strategy.seen
+    another = kind()
+    async with over_sockets(market(*[5.0] * 8, symbols=(A, B))) as venue:
+        await Runner(another, venue, mode="backtest").run()
+    assert another.seen == strategy.seen
 
 
 class Renews(Strategy):
